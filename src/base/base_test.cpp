@@ -56,8 +56,8 @@ TEST(Time, rfc3339_round_trips_with_offsets_and_fractions) {
 TEST(IpAddress, knows_its_family_its_text_and_what_is_special) {
   EXPECT_EQ(IpAddress::parse("2001:DB8::1").value().text(), "2001:db8::1");
   EXPECT_EQ(IpAddress::parse("::ffff:1.2.3.4").value().text(), "1.2.3.4");
-  for (const char* special : {"127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "::1",
-                              "fe80::1", "fd00::1", "224.0.0.1", "255.255.255.255", "203.0.113.9"})
+  for (const char* special : {"127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+                              "::1", "fe80::1", "fd00::1", "224.0.0.1", "255.255.255.255", "203.0.113.9"})
     EXPECT_TRUE(IpAddress::parse(special).value().is_special()) << special;
   for (const char* open : {"8.8.8.8", "172.32.0.1", "2606:4700::1111", "133.243.0.1"})
     EXPECT_FALSE(IpAddress::parse(open).value().is_special()) << open;

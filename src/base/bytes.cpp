@@ -20,10 +20,8 @@ std::string encode(ByteView bytes, std::string_view alphabet, bool padded) {
     if (have > 1) group |= static_cast<std::uint32_t>(octets[i + 1]) << 8;
     if (have > 2) group |= octets[i + 2];
     for (std::size_t k = 0; k < 4; ++k) {
-      if (k <= have)
-        out += alphabet[(group >> (18 - 6 * k)) & 63];
-      else if (padded)
-        out += '=';
+      if (k <= have) out += alphabet[(group >> (18 - 6 * k)) & 63];
+      else if (padded) out += '=';
     }
   }
   return out;
@@ -109,13 +107,15 @@ void put_u64le(Bytes& out, std::uint64_t value) {
 std::uint32_t get_u32le(ByteView bytes) {
   HINOMI_CHECK(bytes.size() >= 4);
   std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+  for (std::size_t i = 0; i < 4; ++i)
+    value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
   return value;
 }
 std::uint64_t get_u64le(ByteView bytes) {
   HINOMI_CHECK(bytes.size() >= 8);
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8; ++i) value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+  for (std::size_t i = 0; i < 8; ++i)
+    value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
   return value;
 }
 

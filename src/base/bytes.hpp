@@ -24,11 +24,11 @@ inline ByteView as_bytes(std::span<const std::uint8_t> octets) {
   return {reinterpret_cast<const char*>(octets.data()), octets.size()};
 }
 
-std::string to_hex(ByteView bytes);                  // lower case
-Result<Bytes> from_hex(std::string_view text);       // either case; malformed for anything else or odd length
-std::string to_base64(ByteView bytes);               // RFC 4648 section 4, padded
-Result<Bytes> from_base64(std::string_view text);    // strict: padding required, no white space, no stray bits
-std::string to_base64url(ByteView bytes);            // RFC 4648 section 5, unpadded
+std::string to_hex(ByteView bytes);                // lower case
+Result<Bytes> from_hex(std::string_view text);     // either case; malformed for anything else or odd length
+std::string to_base64(ByteView bytes);             // RFC 4648 section 4, padded
+Result<Bytes> from_base64(std::string_view text);  // strict: padding required, no white space, no stray bits
+std::string to_base64url(ByteView bytes);          // RFC 4648 section 5, unpadded
 Result<Bytes> from_base64url(std::string_view text);
 
 // Compares without telling by its duration where the first difference is. Different lengths differ at once.

@@ -18,7 +18,7 @@ struct Digest {
   [[nodiscard]] std::string hex() const { return to_hex(bytes()); }
   [[nodiscard]] bool is_zero() const { return *this == Digest{}; }
 
-  static Result<Digest> from_bytes(ByteView bytes);      // malformed unless 32 bytes
+  static Result<Digest> from_bytes(ByteView bytes);       // malformed unless 32 bytes
   static Result<Digest> parse_hex(std::string_view hex);  // 64 digits
 };
 

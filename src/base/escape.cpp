@@ -20,9 +20,19 @@ CodePoint decode(std::string_view text) {
   std::size_t length = 0;
   char32_t value = 0;
   char32_t least = 0;
-  if ((first & 0xe0) == 0xc0) { length = 2; value = first & 0x1f; least = 0x80; }
-  else if ((first & 0xf0) == 0xe0) { length = 3; value = first & 0x0f; least = 0x800; }
-  else if ((first & 0xf8) == 0xf0) { length = 4; value = first & 0x07; least = 0x10000; }
+  if ((first & 0xe0) == 0xc0) {
+    length = 2;
+    value = first & 0x1f;
+    least = 0x80;
+  } else if ((first & 0xf0) == 0xe0) {
+    length = 3;
+    value = first & 0x0f;
+    least = 0x800;
+  } else if ((first & 0xf8) == 0xf0) {
+    length = 4;
+    value = first & 0x07;
+    least = 0x10000;
+  }
   if (length == 0 || text.size() < length) return {};
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return {};
@@ -33,9 +43,9 @@ CodePoint decode(std::string_view text) {
 }
 
 bool is_dangerous(char32_t c) {
-  return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0xad || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) ||
-         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
-         (c >= 0xe0000 && c <= 0xe007f);
+  return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0xad || c == 0x61c || c == 0x180e ||
+         (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+         (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
 }
 
 }  // namespace
@@ -59,12 +69,10 @@ std::string escape_for_display(std::string_view bytes) {
       bytes.remove_prefix(1);
       continue;
     }
-    if (point.value == '\\')
-      out += "\\\\";
+    if (point.value == '\\') out += "\\\\";
     else if (is_dangerous(point.value))
       fmt::format_to(std::back_inserter(out), "\\u{{{:x}}}", static_cast<std::uint32_t>(point.value));
-    else
-      out += bytes.substr(0, point.length);
+    else out += bytes.substr(0, point.length);
     bytes.remove_prefix(point.length);
   }
   return out;

@@ -78,7 +78,8 @@ Result<Descriptor> lock_file(const fs::path& path) {
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file.is_open()) return fail(error_from_errno(errno, fmt::format("opening lock {}", path.string())));
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return fail(Errc::conflict, fmt::format("{} is in use by another process", path.string()));
+    if (errno == EWOULDBLOCK)
+      return fail(Errc::conflict, fmt::format("{} is in use by another process", path.string()));
     return fail(error_from_errno(errno, fmt::format("locking {}", path.string())));
   }
   return file;

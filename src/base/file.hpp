@@ -46,7 +46,8 @@ enum class Durability : std::uint8_t {
   renamed,  // atomic for readers, may be lost in a power cut
 };
 // Replaces the file atomically (temporary beside it, then rename). `mode` as for open(2).
-Status write_file(const fs::path& path, ByteView content, Durability durability = Durability::synced, unsigned mode = 0644);
+Status write_file(const fs::path& path, ByteView content, Durability durability = Durability::synced,
+                  unsigned mode = 0644);
 
 // Makes the folder and its parents (mode 0700 unless said), and syncs the parent's entry.
 Status make_folder(const fs::path& path, unsigned mode = 0700);

@@ -27,8 +27,8 @@ class Messages {
   static const Messages& built_in(Language language);
 
   // The text with its placeholders filled; a key that is not there comes back as itself, in angle brackets.
-  [[nodiscard]] std::string text(std::string_view key,
-                                 std::initializer_list<std::pair<std::string_view, std::string_view>> values = {}) const;
+  [[nodiscard]] std::string text(
+      std::string_view key, std::initializer_list<std::pair<std::string_view, std::string_view>> values = {}) const;
   [[nodiscard]] const std::map<std::string, std::string, std::less<>>& all() const { return texts_; }
 
  private:

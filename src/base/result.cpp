@@ -55,7 +55,9 @@ int exit_code_of(Errc code) {
   return 70;
 }
 
-Error Error::within(std::string_view context) const { return {.code = code, .what = fmt::format("{}: {}", context, what)}; }
+Error Error::within(std::string_view context) const {
+  return {.code = code, .what = fmt::format("{}: {}", context, what)};
+}
 
 Error error_from_errno(int number, std::string_view doing_what) {
   Errc code = Errc::io;

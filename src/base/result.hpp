@@ -34,7 +34,8 @@ enum class Errc : std::uint8_t {
 std::string_view name_of(Errc code);
 // The code whose name this is; internal if none.
 Errc errc_named(std::string_view name);
-// The exit code a program ends with for this error: 2 usage, 3 bad input, 4 not found, 5 refused, 6 unavailable, 7 disk, 70 bug.
+// The exit code a program ends with for this error: 2 usage, 3 bad input, 4 not found, 5 refused, 6 unavailable, 7
+// disk, 70 bug.
 int exit_code_of(Errc code);
 
 struct Error {
@@ -66,22 +67,22 @@ Error error_from_errno(int number, std::string_view doing_what);
 
 }  // namespace hinomi::base
 
-#define HINOMI_CHECK(condition)                                                       \
-  do {                                                                                \
-    if (!(condition)) [[unlikely]]                                                    \
-      ::hinomi::base::broken_invariant(#condition, __FILE__, __LINE__);               \
+#define HINOMI_CHECK(condition)                                         \
+  do {                                                                  \
+    if (!(condition)) [[unlikely]]                                      \
+      ::hinomi::base::broken_invariant(#condition, __FILE__, __LINE__); \
   } while (false)
 
 // The value of a Result, or return its error from this function: auto x = TRY(parse(text));
-#define TRY(...)                                                                      \
-  __extension__({                                                                     \
-    auto&& try_result = (__VA_ARGS__);                                                \
-    if (!try_result) return ::hinomi::base::fail(std::move(try_result).error());      \
-    std::move(*try_result);                                                           \
+#define TRY(...)                                                                 \
+  __extension__({                                                                \
+    auto&& try_result = (__VA_ARGS__);                                           \
+    if (!try_result) return ::hinomi::base::fail(std::move(try_result).error()); \
+    std::move(*try_result);                                                      \
   })
 // The same for a Result<void>.
-#define TRY_VOID(...)                                                                 \
-  do {                                                                                \
-    auto&& try_result = (__VA_ARGS__);                                                \
-    if (!try_result) return ::hinomi::base::fail(std::move(try_result).error());      \
+#define TRY_VOID(...)                                                            \
+  do {                                                                           \
+    auto&& try_result = (__VA_ARGS__);                                           \
+    if (!try_result) return ::hinomi::base::fail(std::move(try_result).error()); \
   } while (false)

@@ -40,7 +40,8 @@ std::string Time::rfc3339(int digits) const {
 Result<Time> Time::parse_rfc3339(std::string_view text) {
   using namespace std::chrono;
   const auto bad = [&] {
-    return fail(Errc::malformed, fmt::format("'{}' is not an RFC 3339 time such as 2026-11-21T06:38:18Z", text.substr(0, 64)));
+    return fail(Errc::malformed,
+                fmt::format("'{}' is not an RFC 3339 time such as 2026-11-21T06:38:18Z", text.substr(0, 64)));
   };
   if (text.size() < 20 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' ||
       text[16] != ':')
@@ -51,10 +52,11 @@ Result<Time> Time::parse_rfc3339(std::string_view text) {
   const int hour = digits_at(text, 11, 2);
   const int minute = digits_at(text, 14, 2);
   const int second = digits_at(text, 17, 2);
-  if (year_number < 1678 || year_number > 2261 || month_number < 0 || day_number < 0 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-      second < 0 || second > 60)
+  if (year_number < 1678 || year_number > 2261 || month_number < 0 || day_number < 0 || hour < 0 || hour > 23 ||
+      minute < 0 || minute > 59 || second < 0 || second > 60)
     return bad();
-  const year_month_day date{year{year_number}, month{static_cast<unsigned>(month_number)}, day{static_cast<unsigned>(day_number)}};
+  const year_month_day date{year{year_number}, month{static_cast<unsigned>(month_number)},
+                            day{static_cast<unsigned>(day_number)}};
   if (!date.ok()) return bad();
   std::size_t at = 19;
   std::int64_t fraction = 0;
@@ -82,7 +84,8 @@ Result<Time> Time::parse_rfc3339(std::string_view text) {
 }
 
 Time SystemClock::now() const {
-  return {std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+  return {std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+              .count()};
 }
 
 }  // namespace hinomi::base

@@ -1,5 +1,5 @@
-// Points in time and where they come from. See docs/adr/0007-time.md: source, observed and received time are never mixed.
-// Threads: Time is a value; a Clock may be read from any thread.
+// Points in time and where they come from. See docs/adr/0007-time.md: source, observed and received time are never
+// mixed. Threads: Time is a value; a Clock may be read from any thread.
 #pragma once
 
 #include <hinomi/base/result.hpp>

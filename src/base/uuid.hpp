@@ -19,12 +19,13 @@ struct Uuid {
   [[nodiscard]] bool is_nil() const { return *this == Uuid{}; }
 
   static Result<Uuid> parse(std::string_view text);
-  static Result<Uuid> from_bytes(ByteView bytes);  // 16 bytes
-  static Uuid random(Random& random);              // version 4
+  static Result<Uuid> from_bytes(ByteView bytes);               // 16 bytes
+  static Uuid random(Random& random);                           // version 4
   static Uuid named(const Uuid& space, std::string_view name);  // version 5 (SHA-1, RFC 9562 section 5.5)
 };
 
 // The namespace under which findings, indicators and our own STIX objects are named. Never to be changed.
-inline constexpr Uuid kHinomiNamespace{{0x6b, 0x1d, 0x0f, 0x52, 0x8a, 0x3e, 0x4c, 0x57, 0x9d, 0x61, 0x1f, 0x0e, 0x70, 0x2b, 0xc8, 0x34}};
+inline constexpr Uuid kHinomiNamespace{
+    {0x6b, 0x1d, 0x0f, 0x52, 0x8a, 0x3e, 0x4c, 0x57, 0x9d, 0x61, 0x1f, 0x0e, 0x70, 0x2b, 0xc8, 0x34}};
 
 }  // namespace hinomi::base

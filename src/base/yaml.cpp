@@ -67,7 +67,8 @@ class YamlBuilder {
 
   Status count(std::size_t nodes) {
     nodes_ += nodes;
-    if (nodes_ > kMaxNodes) return fail(Errc::too_large, fmt::format("line {}: more than {} YAML nodes", line(), kMaxNodes));
+    if (nodes_ > kMaxNodes)
+      return fail(Errc::too_large, fmt::format("line {}: more than {} YAML nodes", line(), kMaxNodes));
     return {};
   }
   [[nodiscard]] int line() const { return static_cast<int>(event_.start_mark.line) + 1; }
@@ -81,7 +82,8 @@ class YamlBuilder {
 
   // The node that the current event starts; leaves the parser at its last event.
   Result<Yaml> node(int depth) {
-    if (depth > kMaxDepth) return fail(Errc::too_large, fmt::format("line {}: nested deeper than {}", line(), kMaxDepth));
+    if (depth > kMaxDepth)
+      return fail(Errc::too_large, fmt::format("line {}: nested deeper than {}", line(), kMaxDepth));
     TRY_VOID(count(1));
     Yaml out;
     out.line_ = line();
@@ -106,7 +108,8 @@ class YamlBuilder {
         break;
       }
       case YAML_SEQUENCE_START_EVENT: {
-        if (event_.data.sequence_start.anchor != nullptr) anchor = reinterpret_cast<const char*>(event_.data.sequence_start.anchor);
+        if (event_.data.sequence_start.anchor != nullptr)
+          anchor = reinterpret_cast<const char*>(event_.data.sequence_start.anchor);
         out.kind_ = Yaml::Kind::list;
         TRY_VOID(advance());
         while (event_.type != YAML_SEQUENCE_END_EVENT) {
@@ -117,7 +120,8 @@ class YamlBuilder {
         break;
       }
       case YAML_MAPPING_START_EVENT: {
-        if (event_.data.mapping_start.anchor != nullptr) anchor = reinterpret_cast<const char*>(event_.data.mapping_start.anchor);
+        if (event_.data.mapping_start.anchor != nullptr)
+          anchor = reinterpret_cast<const char*>(event_.data.mapping_start.anchor);
         out.kind_ = Yaml::Kind::map;
         std::set<std::string> seen;
         TRY_VOID(advance());
@@ -153,7 +157,8 @@ Result<std::vector<Yaml>> Yaml::parse_all(std::string_view text) {
 
 Result<Yaml> Yaml::parse(std::string_view text) {
   std::vector<Yaml> documents = TRY(parse_all(text));
-  if (documents.size() != 1) return fail(Errc::malformed, fmt::format("one YAML document was expected, {} found", documents.size()));
+  if (documents.size() != 1)
+    return fail(Errc::malformed, fmt::format("one YAML document was expected, {} found", documents.size()));
   return std::move(documents.front());
 }
 

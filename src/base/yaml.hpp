@@ -1,6 +1,7 @@
 // YAML 1.1 documents (through libyaml) as a bounded tree that remembers lines, so that an error can name one.
 // Threads: values. Fails: Errc::malformed with "line N: …", Errc::too_large.
-// Limits: 4 MiB of text, depth 64, 400,000 nodes; anchors may be used, but what aliases expand to counts against the limit.
+// Limits: 4 MiB of text, depth 64, 400,000 nodes; anchors may be used, but what aliases expand to counts against the
+// limit.
 #pragma once
 
 #include <hinomi/base/result.hpp>
@@ -30,10 +31,13 @@ class Yaml {
   [[nodiscard]] bool is_list() const { return kind_ == Kind::list; }
   [[nodiscard]] bool is_map() const { return kind_ == Kind::map; }
   [[nodiscard]] int line() const { return line_; }  // 1-based
-  // The scalar as it was written (quotes removed). Plain scalars that look like numbers, booleans or null have that kind.
+  // The scalar as it was written (quotes removed). Plain scalars that look like numbers, booleans or null have that
+  // kind.
   [[nodiscard]] const std::string& text() const { return text_; }
-  [[nodiscard]] const std::vector<Yaml>& items() const { return items_; }                              // of a list
-  [[nodiscard]] const std::vector<std::pair<std::string, Yaml>>& entries() const { return entries_; }  // of a map, in order
+  [[nodiscard]] const std::vector<Yaml>& items() const { return items_; }  // of a list
+  [[nodiscard]] const std::vector<std::pair<std::string, Yaml>>& entries() const {
+    return entries_;
+  }                                                            // of a map, in order
   [[nodiscard]] const Yaml* find(std::string_view key) const;  // null if absent or not a map
 
   // What a field must be, or an error that names line and expectation.
@@ -43,7 +47,8 @@ class Yaml {
   [[nodiscard]] Result<std::vector<std::string>> as_text_list() const;  // a list of scalars, or one scalar
 
   // The names in this map that are not among `known`: for "unknown setting" errors.
-  [[nodiscard]] std::vector<std::pair<std::string, int>> unknown_keys(std::initializer_list<std::string_view> known) const;
+  [[nodiscard]] std::vector<std::pair<std::string, int>> unknown_keys(
+      std::initializer_list<std::string_view> known) const;
 
  private:
   friend class YamlBuilder;

@@ -22,8 +22,8 @@ using FieldValue = std::variant<std::uint64_t, std::string, std::vector<std::str
 struct Event {
   EventKind kind = EventKind::process_start;
   EventId id;
-  base::Time source_time;    // when it happened, by the observed machine's clock
-  base::Time observed_time;  // when our probe took it up, by the same clock
+  base::Time source_time;                            // when it happened, by the observed machine's clock
+  base::Time observed_time;                          // when our probe took it up, by the same clock
   std::vector<std::pair<Field, FieldValue>> fields;  // ascending by field, each once
 
   bool operator==(const Event&) const = default;
@@ -40,7 +40,7 @@ struct Event {
 
   [[nodiscard]] const FieldValue* find(Field field) const;  // null if absent
   [[nodiscard]] bool has(Field field) const { return find(field) != nullptr; }
-  [[nodiscard]] std::string_view bytes(Field field) const;            // "" if absent
+  [[nodiscard]] std::string_view bytes(Field field) const;  // "" if absent
   [[nodiscard]] std::optional<std::uint64_t> number(Field field) const;
   [[nodiscard]] const std::vector<std::string>& list(Field field) const;  // empty if absent
   [[nodiscard]] std::optional<base::Time> time(Field field) const;
@@ -48,8 +48,9 @@ struct Event {
   [[nodiscard]] std::optional<base::IpAddress> address(Field field) const;
 };
 
-// The value as a Sigma rule or a person reads it: arguments joined by spaces, digests as hex, addresses as text, numbers in
-// decimal, times as RFC 3339, booleans true/false; bytes that are not UTF-8 replaced. Lists: one text an item.
+// The value as a Sigma rule or a person reads it: arguments joined by spaces, digests as hex, addresses as text,
+// numbers in decimal, times as RFC 3339, booleans true/false; bytes that are not UTF-8 replaced. Lists: one text an
+// item.
 std::string text_of(Field field, const FieldValue& value);
 std::vector<std::string> texts_of(Field field, const FieldValue& value);
 // Arguments (each ended by NUL) as one line with spaces between; same length as the input less the last NUL.
@@ -79,8 +80,8 @@ struct RecordedEvent {
   Provenance provenance;
 };
 
-// JSON for people and programs: {"id":…,"kind":…,"source_time":…,…,"fields":{name: value}}. Keys in a fixed order; bytes that
-// are not UTF-8 as escape_for_display shows them.
+// JSON for people and programs: {"id":…,"kind":…,"source_time":…,…,"fields":{name: value}}. Keys in a fixed order;
+// bytes that are not UTF-8 as escape_for_display shows them.
 std::string to_json(const RecordedEvent& event);
 
 }  // namespace hinomi::model

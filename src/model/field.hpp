@@ -1,6 +1,6 @@
 // The field catalogue: every field that an event may carry, once, with its name in each format that outsiders read, its
-// privacy class and its meaning. Wire encoding, manifest, store columns, detection slots, JSON and docs/events.md follow it.
-// Threads: constants.
+// privacy class and its meaning. Wire encoding, manifest, store columns, detection slots, JSON and docs/events.md
+// follow it. Threads: constants.
 #pragma once
 
 #include <hinomi/base/result.hpp>
@@ -18,7 +18,8 @@ enum class FieldType : std::uint8_t {
   time,       // UTC nanoseconds; sfixed64
   text,       // UTF-8
   path,       // bytes as the observed system names them; no encoding is promised
-  arguments,  // bytes: the arguments, each ended by NUL, as the kernel keeps them; shown and matched with spaces between
+  arguments,  // bytes: the arguments, each ended by NUL, as the kernel keeps them; shown and matched with spaces
+              // between
   digest,     // 32 bytes
   address,    // 4 or 16 bytes, network order
   texts,      // list of UTF-8

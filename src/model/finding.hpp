@@ -54,9 +54,9 @@ struct Finding {
   SystemId system;
   HostId host;
   std::string host_name;
-  base::Time source_time;    // of the event
-  base::Time received_time;  // of its batch: `created` and order
-  std::string process_guid;  // of the process it is about; empty if none
+  base::Time source_time;          // of the event
+  base::Time received_time;        // of its batch: `created` and order
+  std::string process_guid;        // of the process it is about; empty if none
   std::vector<Ancestor> ancestry;  // eldest first; the process itself last
   std::vector<MatchedField> matched;
   std::vector<Evidence> evidence;  // never empty
@@ -65,7 +65,8 @@ struct Finding {
 
 FindingId make_finding_id(const RuleRef& rule, const std::vector<Evidence>& evidence);
 
-std::string to_json(const Finding& finding);  // keys in a fixed order: the bytes are the identity that rederive compares
+std::string to_json(
+    const Finding& finding);  // keys in a fixed order: the bytes are the identity that rederive compares
 base::Result<Finding> finding_from_json(std::string_view json);
 
 }  // namespace hinomi::model

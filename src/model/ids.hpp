@@ -22,7 +22,8 @@ class Name {
     bool good = !text.empty() && text.size() <= 63 && letter(text.front()) && letter(text.back());
     for (const char c : text) good = good && (letter(c) || c == '-');
     if (good) return Name(std::string(text));
-    return base::fail(base::Errc::malformed, std::string(Tag::what) + " must be 1 to 63 of a-z, 0-9 and '-', such as 'city-hall'");
+    return base::fail(base::Errc::malformed,
+                      std::string(Tag::what) + " must be 1 to 63 of a-z, 0-9 and '-', such as 'city-hall'");
   }
   auto operator<=>(const Name&) const = default;
   [[nodiscard]] const std::string& text() const { return text_; }
@@ -33,8 +34,12 @@ class Name {
   std::string text_;
 };
 
-struct OrganisationTag { static constexpr std::string_view what = "an organisation"; };
-struct SystemTag { static constexpr std::string_view what = "a system"; };
+struct OrganisationTag {
+  static constexpr std::string_view what = "an organisation";
+};
+struct SystemTag {
+  static constexpr std::string_view what = "a system";
+};
 using OrganisationId = Name<OrganisationTag>;  // a ministry, a city, a hospital
 using SystemId = Name<SystemTag>;              // one of its systems, for example "staff-pcs"
 

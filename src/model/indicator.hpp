@@ -26,20 +26,20 @@ base::Result<IndicatorState> indicator_state_named(std::string_view name);
 struct Indicator {
   IndicatorId id;  // UUIDv5 of (producer, pattern type, pattern)
   IndicatorType type = IndicatorType::file_sha256;
-  std::string value;     // normalised: lower-case hex, RFC 5952 address, A-label domain
-  std::string pattern;   // STIX pattern, canonical: [ipv4-addr:value = '…']
-  std::string producer;  // the centre's name
+  std::string value;            // normalised: lower-case hex, RFC 5952 address, A-label domain
+  std::string pattern;          // STIX pattern, canonical: [ipv4-addr:value = '…']
+  std::string producer;         // the centre's name
   OrganisationId organisation;  // whose evidence it rests on
   IndicatorState state = IndicatorState::candidate;
-  std::string reason;      // why held; empty else
-  Level level = Level::high;  // the highest of its findings
-  std::uint32_t confidence = 0;  // 0 to 100
+  std::string reason;                    // why held; empty else
+  Level level = Level::high;             // the highest of its findings
+  std::uint32_t confidence = 0;          // 0 to 100
   std::vector<std::string> tags;         // of its rules, sorted, each once
   std::vector<FindingId> findings;       // sorted, each once
   std::vector<Evidence> evidence;        // sorted, each once
-  base::Time created;     // received time of its first evidence
-  base::Time modified;    // received time of the entry that last changed it
-  base::Time valid_from;  // source time of its first evidence, clamped to received
+  base::Time created;                    // received time of its first evidence
+  base::Time modified;                   // received time of the entry that last changed it
+  base::Time valid_from;                 // source time of its first evidence, clamped to received
   std::optional<EntryRef> published_by;  // the act that published it
   std::optional<base::Time> published;   // received time of that act
   bool operator==(const Indicator&) const = default;
