@@ -9,6 +9,9 @@
 # Each room has an include root that holds its own headers alone, and its dependencies stay private: a header of a
 # room that is not in DEPENDS does not compile.
 set_property(GLOBAL PROPERTY HINOMI_ROOMS "")
+add_custom_target(unit_tests)         # every room's test program
+add_custom_target(fuzz_targets)       # every room's fuzz programs
+add_custom_target(generated_headers)  # what clang-tidy needs before it can read the sources
 
 function(hinomi_module room)
   cmake_parse_arguments(M "" "" "SOURCES;TESTS;FUZZ;BENCH;DEPENDS;LINKS;PUBLIC_LINKS" ${ARGN})
@@ -44,6 +47,7 @@ function(hinomi_module room)
     target_link_libraries(${target}_test PRIVATE ${target} ${dependencies} ${M_LINKS} GTest::gtest_main)
     set_target_properties(${target}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
     target_compile_definitions(${target}_test PRIVATE HINOMI_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    add_dependencies(unit_tests ${target}_test)
     gtest_discover_tests(${target}_test TEST_PREFIX "${room}: " DISCOVERY_MODE PRE_TEST
       PROPERTIES LABELS unit TIMEOUT 120)
   endif()
@@ -53,6 +57,7 @@ function(hinomi_module room)
       add_executable(${name}_${fuzzer} ${source})
       target_link_libraries(${name}_${fuzzer} PRIVATE ${target} ${dependencies} ${M_LINKS})
       target_link_options(${name}_${fuzzer} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzz_targets ${name}_${fuzzer})
       set_target_properties(${name}_${fuzzer} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
     endforeach()
   endif()
