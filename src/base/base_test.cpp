@@ -122,5 +122,14 @@ TEST(Errc, every_code_has_a_name_that_leads_back_and_an_exit_code) {
   }
 }
 
+TEST(Errc, the_document_says_what_the_code_does) {
+  const std::string page = read_file(HINOMI_SOURCE_DIR "/docs/errors.md").value();
+  for (int i = 0; i <= static_cast<int>(Errc::internal); ++i) {
+    const auto code = static_cast<Errc>(i);
+    const std::string row = "\n| " + std::string(name_of(code)) + " | " + std::to_string(exit_code_of(code)) + " |";
+    EXPECT_NE(page.find(row), std::string::npos) << row;
+  }
+}
+
 }  // namespace
 }  // namespace hinomi::base

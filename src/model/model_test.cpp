@@ -1,3 +1,4 @@
+#include <hinomi/base/file.hpp>
 #include <hinomi/model/event.hpp>
 #include <hinomi/model/finding.hpp>
 #include <hinomi/model/indicator.hpp>
@@ -5,6 +6,7 @@
 #include <event.pb.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <set>
 
 namespace hinomi::model {
@@ -69,6 +71,54 @@ TEST(FieldCatalogue, agrees_with_the_published_schema) {
     in_schema.erase(static_cast<int>(row.field));
   }
   EXPECT_TRUE(in_schema.empty()) << "a field in the schema that the catalogue does not know";
+}
+
+std::string_view name_of(FieldType type) {
+  switch (type) {
+    case FieldType::number: return "number";
+    case FieldType::boolean: return "boolean";
+    case FieldType::time: return "time";
+    case FieldType::text: return "text";
+    case FieldType::path: return "path";
+    case FieldType::arguments: return "arguments";
+    case FieldType::digest: return "digest";
+    case FieldType::address: return "address";
+    case FieldType::texts: return "list of texts";
+    case FieldType::paths: return "list of paths";
+  }
+  return "";
+}
+
+std::string events_page() {
+  std::string out =
+      "# Events and their fields\n\nGenerated from the field catalogue (`src/model/field.cpp`); a test compares it. "
+      "Numbers are those of\n"
+      "`schema/hinomi/v1/event.proto`. *Personal* fields may name or describe a person or a victim; *technical* ones "
+      "do not.\n";
+  const auto cell = [](std::string_view text) {
+    return text.empty() ? std::string("–") : "`" + std::string(text) + "`";
+  };
+  for (const KindRow& kind : all_kinds()) {
+    out += "\n## " + std::string(kind.name) + "\n\n" + std::string(kind.meaning) + ". Number " +
+           std::to_string(static_cast<int>(kind.kind)) + ", Sigma category " + cell(kind.sigma_category) +
+           ", OCSF class " + (kind.ocsf_class == 0 ? "–" : std::to_string(kind.ocsf_class)) +
+           ".\n\n| no. | field | type | privacy | Sigma | OCSF | meaning |\n|---|---|---|---|---|---|---|\n";
+    for (const Field field : kind.fields) {
+      const FieldRow& row = row_of(field);
+      out += "| " + std::to_string(static_cast<int>(field)) + " | `" + std::string(row.name) + "` | " +
+             std::string(name_of(row.type)) + " | " + (row.privacy == Privacy::personal ? "personal" : "technical") +
+             " | " + cell(row.sigma) + " | " + cell(row.ocsf) + " | " + std::string(row.meaning) + " |\n";
+    }
+  }
+  return out;
+}
+
+TEST(FieldCatalogue, is_what_the_generated_page_shows) {
+  const base::fs::path path = HINOMI_SOURCE_DIR "/docs/events.md";
+  if (std::getenv("HINOMI_UPDATE_DOCS") != nullptr) {
+    ASSERT_TRUE(base::write_file(path, events_page()).has_value());
+  }
+  EXPECT_EQ(base::read_file(path).value(), events_page()) << "HINOMI_UPDATE_DOCS=1 writes docs/events.md anew";
 }
 
 TEST(Event, protoc_reads_what_we_write_and_we_read_what_protoc_writes) {

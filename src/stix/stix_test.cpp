@@ -1,8 +1,8 @@
 #include <hinomi/stix/stix.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <boost/json.hpp>
 
 #include <map>
 #include <regex>
@@ -14,7 +14,8 @@ namespace {
 namespace json = boost::json;
 
 // The rules of the STIX 2.1 text that concern the objects we make, written from the text and not from our own code:
-// sections 2 (types), 3.1 to 3.7 (common properties, versioning), 4.5, 4.7 (identity, indicator), 7.2, 7.3 (markings, extensions).
+// sections 2 (types), 3.1 to 3.7 (common properties, versioning), 4.5, 4.7 (identity, indicator), 7.2, 7.3 (markings,
+// extensions).
 class Checker {
  public:
   static std::vector<std::string> problems_of(std::string_view text) {
@@ -32,8 +33,9 @@ class Checker {
     std::set<std::string> required, optional;
   };
   static const std::map<std::string, Rule>& rules() {
-    static const std::set<std::string> common{"revoked", "labels", "confidence", "lang", "external_references",
-                                              "object_marking_refs", "granular_markings", "extensions"};
+    static const std::set<std::string> common{
+        "revoked",           "labels",    "confidence", "lang", "external_references", "object_marking_refs",
+        "granular_markings", "extensions"};
     const auto with = [](std::set<std::string> a, const std::set<std::string>& b) {
       a.insert(b.begin(), b.end());
       return a;
@@ -41,13 +43,16 @@ class Checker {
     static const std::map<std::string, Rule> all{
         {"indicator",
          {{"type", "spec_version", "id", "created", "modified", "pattern", "pattern_type", "valid_from"},
-          with({"created_by_ref", "name", "description", "indicator_types", "pattern_version", "valid_until", "kill_chain_phases"},
+          with({"created_by_ref", "name", "description", "indicator_types", "pattern_version", "valid_until",
+                "kill_chain_phases"},
                common)}},
         {"identity",
          {{"type", "spec_version", "id", "created", "modified", "name"},
-          with({"created_by_ref", "description", "roles", "identity_class", "sectors", "contact_information"}, common)}},
+          with({"created_by_ref", "description", "roles", "identity_class", "sectors", "contact_information"},
+               common)}},
         {"extension-definition",
-         {{"type", "spec_version", "id", "created_by_ref", "created", "modified", "name", "schema", "version", "extension_types"},
+         {{"type", "spec_version", "id", "created_by_ref", "created", "modified", "name", "schema", "version",
+           "extension_types"},
           {"description", "extension_properties", "revoked", "labels", "external_references", "object_marking_refs",
            "granular_markings"}}},
         {"marking-definition",
@@ -81,10 +86,13 @@ class Checker {
     if (text(o.if_contains("spec_version")) != "2.1") bad("spec_version");
     identifier(text(o.if_contains("id")), type);
     for (const char* name : {"created", "modified", "valid_from", "valid_until"})
-      if (o.contains(name) && !matches(text(o.if_contains(name)), "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z"))
+      if (o.contains(name) &&
+          !matches(text(o.if_contains(name)), "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z"))
         bad(std::string(name) + " is not a timestamp with three digits");
-    if (o.contains("modified") && text(o.if_contains("modified")) < text(o.if_contains("created"))) bad("modified before created");
-    if (o.contains("valid_until") && text(o.if_contains("valid_until")) <= text(o.if_contains("valid_from"))) bad("valid_until");
+    if (o.contains("modified") && text(o.if_contains("modified")) < text(o.if_contains("created")))
+      bad("modified before created");
+    if (o.contains("valid_until") && text(o.if_contains("valid_until")) <= text(o.if_contains("valid_from")))
+      bad("valid_until");
     if (const auto* by = o.if_contains("created_by_ref")) identifier(text(by), "identity");
     if (const auto* refs = o.if_contains("object_marking_refs"))
       for (const auto& ref : refs->as_array()) identifier(text(&ref), "marking-definition");
@@ -104,20 +112,24 @@ class Checker {
         if (kind != "property-extension") bad("extension_type " + kind);
       }
     if (type == "indicator") indicator(o);
-    if (type == "marking-definition" && !o.contains("extensions") && !o.contains("definition_type")) bad("marks nothing");
-    if (type == "extension-definition" && !matches(text(o.if_contains("version")), "\\d+\\.\\d+\\.\\d+")) bad("version");
+    if (type == "marking-definition" && !o.contains("extensions") && !o.contains("definition_type"))
+      bad("marks nothing");
+    if (type == "extension-definition" && !matches(text(o.if_contains("version")), "\\d+\\.\\d+\\.\\d+"))
+      bad("version");
   }
 
   void indicator(const json::object& o) {
-    static const std::set<std::string> kinds{"anomalous-activity", "anonymization", "benign",     "compromised",
+    static const std::set<std::string> kinds{"anomalous-activity", "anonymization", "benign", "compromised",
                                              "malicious-activity", "attribution",   "unknown"};
     for (const auto& kind : o.at("indicator_types").as_array())
       if (!kinds.contains(text(&kind))) bad("indicator type " + text(&kind));
     if (text(o.if_contains("pattern_type")) != "stix") bad("pattern_type");
-    // Level 1, one comparison, an equals sign and a quoted value; the hash must fit its algorithm (pattern grammar, section 9).
-    if (!matches(text(o.if_contains("pattern")),
-                 "\\[(file:hashes\\.'SHA-256' = '[0-9a-f]{64}'|ipv4-addr:value = '[0-9.]+'|ipv6-addr:value = '[0-9a-f:.]+'|"
-                 "domain-name:value = '[a-z0-9.-]+')\\]"))
+    // Level 1, one comparison, an equals sign and a quoted value; the hash must fit its algorithm (pattern grammar,
+    // section 9).
+    if (!matches(
+            text(o.if_contains("pattern")),
+            "\\[(file:hashes\\.'SHA-256' = '[0-9a-f]{64}'|ipv4-addr:value = '[0-9.]+'|ipv6-addr:value = '[0-9a-f:.]+'|"
+            "domain-name:value = '[a-z0-9.-]+')\\]"))
       bad("pattern " + text(o.if_contains("pattern")));
     if (const auto* phases = o.if_contains("kill_chain_phases"))
       for (const auto& phase : phases->as_array())
@@ -180,10 +192,18 @@ model::Indicator indicator(model::IndicatorType type = model::IndicatorType::fil
   model::Indicator out;
   out.type = type;
   switch (type) {
-    case model::IndicatorType::file_sha256: out.value = kHash, out.pattern = "[file:hashes.'SHA-256' = '" + kHash + "']"; break;
-    case model::IndicatorType::ipv4: out.value = "198.51.100.7", out.pattern = "[ipv4-addr:value = '198.51.100.7']"; break;
-    case model::IndicatorType::ipv6: out.value = "2001:db8::7", out.pattern = "[ipv6-addr:value = '2001:db8::7']"; break;
-    case model::IndicatorType::domain: out.value = "xn--q9jyb4c.example", out.pattern = "[domain-name:value = 'xn--q9jyb4c.example']"; break;
+    case model::IndicatorType::file_sha256:
+      out.value = kHash, out.pattern = "[file:hashes.'SHA-256' = '" + kHash + "']";
+      break;
+    case model::IndicatorType::ipv4:
+      out.value = "198.51.100.7", out.pattern = "[ipv4-addr:value = '198.51.100.7']";
+      break;
+    case model::IndicatorType::ipv6:
+      out.value = "2001:db8::7", out.pattern = "[ipv6-addr:value = '2001:db8::7']";
+      break;
+    case model::IndicatorType::domain:
+      out.value = "xn--q9jyb4c.example", out.pattern = "[domain-name:value = 'xn--q9jyb4c.example']";
+      break;
   }
   out.id.uuid = base::Uuid::named(base::kHinomiNamespace, out.pattern);
   out.producer = "hinomi.example";
@@ -192,7 +212,8 @@ model::Indicator indicator(model::IndicatorType type = model::IndicatorType::fil
   out.confidence = 85;
   out.tags = {"attack.defense_evasion", "attack.execution", "attack.t1059.004", "attack.t1105"};
   for (const std::uint64_t index : {9U, 4U, 4U})
-    out.evidence.push_back({.entry = {.log = "hinomi.example/evidence/city-hall", .index = index}, .event = {.sequence = index}});
+    out.evidence.push_back(
+        {.entry = {.log = "hinomi.example/evidence/city-hall", .index = index}, .event = {.sequence = index}});
   out.created = base::Time::parse_rfc3339("2026-11-21T06:00:00.123456789Z").value();
   out.modified = base::Time::parse_rfc3339("2026-11-21T06:00:05.9999Z").value();
   out.valid_from = base::Time::parse_rfc3339("2026-11-21T05:59:59Z").value();
@@ -216,7 +237,8 @@ TEST(Stix, the_objects_an_indicator_refers_to_follow_the_specification) {
   EXPECT_FOLLOWS_STIX(identity_object("hinomi.example"));
   EXPECT_FOLLOWS_STIX(project_identity());
   EXPECT_FOLLOWS_STIX(extension_definition());
-  for (const auto tlp : {Tlp::clear, Tlp::green, Tlp::amber, Tlp::amber_strict, Tlp::red}) EXPECT_FOLLOWS_STIX(marking_object(tlp));
+  for (const auto tlp : {Tlp::clear, Tlp::green, Tlp::amber, Tlp::amber_strict, Tlp::red})
+    EXPECT_FOLLOWS_STIX(marking_object(tlp));
 }
 
 TEST(Stix, an_indicator_without_tags_rules_or_evidence_has_no_empty_lists) {
@@ -235,7 +257,9 @@ TEST(Stix, the_checker_finds_what_is_wrong) {
     return text.replace(at, from.size(), to);
   };
   EXPECT_EQ(joined(Checker::problems_of(good)), "");
-  EXPECT_NE(joined(Checker::problems_of(changed("\"created\":\"2026-11-21T06:00:00.123Z\"", "\"created\":\"2026-11-21T06:00:00.123456Z\""))), "");
+  EXPECT_NE(joined(Checker::problems_of(
+                changed("\"created\":\"2026-11-21T06:00:00.123Z\"", "\"created\":\"2026-11-21T06:00:00.123456Z\""))),
+            "");
   EXPECT_NE(joined(Checker::problems_of(changed("[\"malicious-activity\"]", "[]"))), "");
   EXPECT_NE(joined(Checker::problems_of(changed("indicator--", "indicator-"))), "");
   EXPECT_NE(joined(Checker::problems_of(changed("'aaaa", "'"))), "");
@@ -252,8 +276,8 @@ TEST(Stix, the_same_indicator_gives_the_same_bytes_in_whatever_order_rules_come)
 
 TEST(Stix, an_indicator_always_has_what_importers_insist_on) {
   const json::object object = parsed(indicator_object(indicator(), {}));
-  for (const char* name : {"name", "description", "pattern", "pattern_type", "valid_from", "indicator_types", "created_by_ref",
-                           "confidence", "kill_chain_phases"})
+  for (const char* name : {"name", "description", "pattern", "pattern_type", "valid_from", "indicator_types",
+                           "created_by_ref", "confidence", "kill_chain_phases"})
     EXPECT_TRUE(object.contains(name)) << name;
   EXPECT_EQ(object.at("id").as_string(), "indicator--" + indicator().id.text());
   EXPECT_EQ(object.at("created_by_ref").as_string(), identity_id("hinomi.example"));
@@ -262,13 +286,14 @@ TEST(Stix, an_indicator_always_has_what_importers_insist_on) {
 
 TEST(Stix, tactics_become_phases_and_techniques_become_references) {
   model::Indicator tagged = indicator();
-  tagged.tags = {"attack.defense-evasion", "attack.defense_evasion", "attack.g0010", "attack.t1059", "attack.t1059.004",
-                 "attack.t10590", "car.2013-05-009", "detection.emerging_threats"};
+  tagged.tags = {"attack.defense-evasion", "attack.defense_evasion", "attack.g0010",    "attack.t1059",
+                 "attack.t1059.004",       "attack.t10590",          "car.2013-05-009", "detection.emerging_threats"};
   const json::object object = parsed(indicator_object(tagged, {}));
   EXPECT_EQ(json::serialize(object.at("kill_chain_phases")),
             R"([{"kill_chain_name":"mitre-attack","phase_name":"defense-evasion"}])");
-  EXPECT_EQ(json::serialize(object.at("external_references")),
-            R"([{"external_id":"T1059","source_name":"mitre-attack"},{"external_id":"T1059.004","source_name":"mitre-attack"}])");
+  EXPECT_EQ(
+      json::serialize(object.at("external_references")),
+      R"([{"external_id":"T1059","source_name":"mitre-attack"},{"external_id":"T1059.004","source_name":"mitre-attack"}])");
   EXPECT_EQ(object.at("labels").as_array().size(), tagged.tags.size());
 }
 
@@ -284,7 +309,8 @@ TEST(Stix, the_extension_names_entries_rules_and_count) {
 TEST(Stix, the_extension_stays_small_however_much_evidence_there_is) {
   model::Indicator busy = indicator();
   busy.evidence.clear();
-  for (std::uint64_t index = 0; index < 10'000; ++index) busy.evidence.push_back({.entry = {.log = "l", .index = index}, .event = {}});
+  for (std::uint64_t index = 0; index < 10'000; ++index)
+    busy.evidence.push_back({.entry = {.log = "l", .index = index}, .event = {}});
   const Object object = indicator_object(busy, {});
   EXPECT_LT(object.json.size(), 4096U);
   EXPECT_EQ(parsed(object).at("extensions").at(extension_definition_id()).at("evidence_count").as_int64(), 10'000);
@@ -317,10 +343,11 @@ TEST(Stix, a_title_with_quotes_controls_or_bad_utf8_stays_json) {
 }
 
 TEST(Stix, the_fixed_markings_are_those_of_oasis) {
-  EXPECT_EQ(marking_object(Tlp::amber).json,
-            R"({"created":"2022-10-01T00:00:00.000Z","extensions":{"extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d":)"
-            R"({"extension_type":"property-extension","tlp_2_0":"amber"}},"id":"marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",)"
-            R"("name":"TLP:AMBER","spec_version":"2.1","type":"marking-definition"})");
+  EXPECT_EQ(
+      marking_object(Tlp::amber).json,
+      R"({"created":"2022-10-01T00:00:00.000Z","extensions":{"extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d":)"
+      R"({"extension_type":"property-extension","tlp_2_0":"amber"}},"id":"marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",)"
+      R"("name":"TLP:AMBER","spec_version":"2.1","type":"marking-definition"})");
 }
 
 TEST(Stix, our_own_ids_never_change) {
