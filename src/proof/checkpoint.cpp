@@ -41,8 +41,11 @@ Result<Checkpoint> parse_checkpoint(std::string_view text) {
   Checkpoint out;
   out.origin = TRY(take_line(text));
   if (out.origin.empty()) return fail(Errc::malformed, "a checkpoint's origin is not empty");
-  out.size = TRY(parse_size(TRY(take_line(text))));
-  out.root = TRY(Hash::from_bytes(TRY(base::from_base64(TRY(take_line(text))))));
+  const std::string_view size = TRY(take_line(text));
+  out.size = TRY(parse_size(size));
+  const std::string_view line = TRY(take_line(text));
+  const base::Bytes root = TRY(base::from_base64(line));
+  out.root = TRY(Hash::from_bytes(root));
   if (!text.empty()) return fail(Errc::malformed, "a checkpoint has three lines; extension lines are not supported");
   return out;
 }

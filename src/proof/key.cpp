@@ -53,7 +53,8 @@ Result<KeyText> split_key(std::string_view text) {
   KeyText out{.name = text.substr(0, first)};
   if (!is_valid_key_name(out.name)) return fail(Errc::malformed, "the key's name is not valid");
   const std::string_view hex = text.substr(first + 1, second - first - 1);
-  if (hex.size() != 8) return fail(Errc::malformed, "a key id has eight hexadecimal digits");
+  if (hex.size() != 8 || hex.find_first_of("ABCDEF") != std::string_view::npos)
+    return fail(Errc::malformed, "a key id has eight hexadecimal digits in lower case");
   for (const char c : TRY(base::from_hex(hex))) out.id = out.id << 8U | static_cast<unsigned char>(c);
   Bytes raw = TRY(base::from_base64(text.substr(second + 1)));
   if (raw.empty()) return fail(Errc::malformed, "the key is empty");
