@@ -619,10 +619,11 @@ TEST_F(Net, an_answer_over_the_limit_is_refused) {
 TEST_F(Net, a_kept_connection_that_the_server_closed_is_made_anew) {
   ServerOptions options = tls_door();
   options.idle_time = 50ms;
+  options.handshake_time = 60ms;
   const auto server = start(options);
   auto client = Client::create(to(*server)).value();
   ASSERT_TRUE(client->send({}).has_value());
-  // The server closes on its own; a second, silent connection that began to idle after ours tells when that has happened.
+  // The server closes on its own; a second connection that stays silent, begun after ours idles, tells when.
   const Raw later(server->port());
   EXPECT_EQ(later.hear(), "");
   const auto again = client->send({});
