@@ -1,0 +1,222 @@
+// Events as they arrive: a cursor that only goes forward, asked once a second; the rate; the hosts they come from.
+
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
+import { ApiError, get, type Host, type RecordedEvent, type Status } from '../api.ts';
+import { useAnswer } from '../ask.ts';
+import { has_message, useWords, When } from '../language.tsx';
+import { KindMark } from '../parts/marks.tsx';
+import { Problem } from '../parts/notes.tsx';
+import type { Sample } from '../parts/rate_chart.tsx';
+import { Link } from '../router.tsx';
+import { base_name, show } from '../show.ts';
+
+const RateChart = lazy(() => import('../parts/rate_chart.tsx'));
+
+const shown_events = 150;
+const span_seconds = 180;
+const kinds = ['process_start', 'process_exit', 'process_fork', 'process_digest', 'network_connect', 'network_accept', 'loss', 'sensor_start', 'sensor_stop'];
+
+interface EventPage { events: RecordedEvent[]; next: string | null }
+
+export function event_line(event: RecordedEvent): string {
+  const { fields } = event;
+  const text = (name: string): string => {
+    const value = fields[name];
+    return value === undefined || value === null ? '' : Array.isArray(value) ? value.join(' ') : String(value);
+  };
+  if (event.kind.startsWith('network_')) {
+    const accept = event.kind === 'network_accept';
+    const from = base_name(text('process_executable')) || '?';
+    const far = `${text('destination_hostname') || text('destination_address')}:${text('destination_port')}`;
+    return accept ? `${from} ← ${text('source_address')}:${text('source_port')}` : `${from} → ${far}`;
+  }
+  if (event.kind === 'loss') return `${text('loss_of')} ${text('loss_count')}`;
+  if (event.kind === 'process_exit') return `${base_name(text('process_executable')) || text('process_id')} (${text('exit_code') || text('exit_signal') || '0'})`;
+  if (event.kind === 'process_digest') return `${base_name(text('process_executable'))} ${text('process_sha256')}`;
+  if (event.kind === 'process_fork') return `${base_name(text('process_executable')) || text('process_id')} → ${text('child_id')}`;
+  if (event.kind.startsWith('sensor_')) return text('sensor_version');
+  return text('process_arguments') || text('process_executable') || text('process_guid');
+}
+
+export function LivePage() {
+  const { t, number } = useWords();
+  const [events, set_events] = useState<RecordedEvent[]>([]);
+  const [samples, set_samples] = useState<Sample[]>([]);
+  const [status, set_status] = useState<Status | null>(null);
+  const [error, set_error] = useState<ApiError | null>(null);
+  const [paused, set_paused] = useState(false);
+  const [text, set_text] = useState('');
+  const [wanted_text, set_wanted_text] = useState('');
+  const [kind, set_kind] = useState('');
+  const [host, set_host] = useState('');
+  const hosts = useAnswer<{ hosts: Host[] }>('/hosts', {}, paused ? 0 : 5000);
+  const total = useRef<{ at: number; events: number } | null>(null);
+
+  useEffect(() => {
+    const timer = setTimeout(() => set_wanted_text(text.trim()), 300);
+    return () => clearTimeout(timer);
+  }, [text]);
+
+  // The rate, from the centre's own count, so that it holds also where this page cannot show every event.
+  useEffect(() => {
+    if (paused) return undefined;
+    const stop = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async (): Promise<void> => {
+      try {
+        const answer = await get<Status>('/status', {}, stop.signal);
+        const at = Date.now();
+        const before = total.current;
+        total.current = { at, events: answer.counts.events };
+        const rate = before && at > before.at && at - before.at < 10_000
+          ? Math.max(0, (answer.counts.events - before.events) / ((at - before.at) / 1000))
+          : answer.events_per_second;
+        set_status(answer);
+        set_samples((list) => [...list, { at, rate }].filter((sample) => sample.at > at - span_seconds * 1000));
+        set_error(null);
+      } catch (problem) {
+        if (stop.signal.aborted) return;
+        set_error(problem instanceof ApiError ? problem : new ApiError(0, 'unknown', String(problem)));
+      }
+      if (!stop.signal.aborted) timer = setTimeout(() => void ask(), 1000);
+    };
+    void ask();
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [paused]);
+
+  // The stream: what was there last, then everything after it.
+  useEffect(() => {
+    if (paused) return undefined;
+    const stop = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let cursor: string | null = null;
+    let since: string | null = null;
+    const filter = { kind, host, text: wanted_text };
+    const add = (fresh: RecordedEvent[], replace: boolean): void => set_events((list) => {
+      const old = replace ? [] : list;
+      const known = new Set(old.map((event) => event.id));
+      const added = fresh.filter((event) => !known.has(event.id));
+      return added.length === 0 && !replace ? list : [...added, ...old].slice(0, shown_events);
+    });
+    const ask = async (): Promise<void> => {
+      let wait = 1000;
+      try {
+        if (since === null) {
+          const now = (await get<Status>('/status', {}, stop.signal)).time;
+          const page = await get<EventPage>('/events', { ...filter, order: 'desc', limit: 60 }, stop.signal);
+          add(page.events, true);
+          // A little overlap: what is already shown is known by its id.
+          since = new Date(Date.parse(now.replace(/(\.\d{3})\d+/, '$1')) - 3000).toISOString();
+        } else {
+          const page: EventPage = await get<EventPage>('/events', { ...filter, order: 'asc', limit: 500, ...(cursor === null ? { since } : { cursor }) }, stop.signal);
+          add([...page.events].reverse(), false);
+          if (page.next !== null) cursor = page.next;
+          if (page.events.length >= 500) wait = 100;
+        }
+      } catch (problem) {
+        if (stop.signal.aborted) return;
+        set_error(problem instanceof ApiError ? problem : new ApiError(0, 'unknown', String(problem)));
+        wait = 3000;
+      }
+      if (!stop.signal.aborted) timer = setTimeout(() => void ask(), wait);
+    };
+    void ask();
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [paused, kind, host, wanted_text]);
+
+  const known_hosts = useMemo(() => [...(hosts.value?.hosts ?? [])].sort((a, b) => ((b.last_seen ?? '') < (a.last_seen ?? '') ? -1 : 1)), [hosts.value]);
+
+  return (
+    <>
+      <div className="head">
+        <h1 tabIndex={-1}>{t('page.live')}</h1>
+        <p className={`beat${paused ? ' beat-off' : ''}`}><span aria-hidden="true" />{paused ? t('live.paused') : t('live.running')}</p>
+        <button type="button" aria-pressed={paused} onClick={() => set_paused(!paused)}>{paused ? t('live.resume') : t('live.pause')}</button>
+      </div>
+      {error && <Problem error={error} />}
+      <div className="counts">
+        {(['events', 'findings', 'hosts', 'indicators'] as const).map((name) => (
+          <p key={name}><strong>{number(status?.counts[name])}</strong><span>{t(`count.${name}`)}</span></p>
+        ))}
+        <p><strong>{number(status?.rules.loaded)}</strong><span>{t('count.rules')}{status && status.rules.failed > 0 ? ` (${t('count.rules_failed', { count: status.rules.failed })})` : ''}</span></p>
+      </div>
+      <div className="live-top">
+        <section className="card" aria-labelledby="rate-title">
+          <h2 id="rate-title">{t('live.rate')}</h2>
+          <Suspense fallback={<div className="chart" />}><RateChart samples={samples} span={span_seconds} /></Suspense>
+        </section>
+        <section className="card" aria-labelledby="hosts-title">
+          <h2 id="hosts-title">{t('page.hosts')}</h2>
+          <ul className="host-list">
+            {known_hosts.slice(0, 6).map((item) => (
+              <li key={item.host}>
+                <button type="button" className="plain" aria-pressed={host === item.host} onClick={() => set_host(host === item.host ? '' : item.host)}>
+                  <strong>{show(item.host_name)}</strong>
+                  <span>{show(item.organisation)} · {show(item.system)}</span>
+                </button>
+                <span className="soft small"><When at={item.last_seen} /></span>
+              </li>
+            ))}
+            {known_hosts.length === 0 && <li className="soft">{t('hosts.none')}</li>}
+          </ul>
+          <p><Link to="/hosts">{t('live.all_hosts')}</Link></p>
+        </section>
+      </div>
+      <section aria-labelledby="events-title">
+        <div className="head">
+          <h2 id="events-title">{t('live.events')}</h2>
+        </div>
+        <form className="filters" onSubmit={(event) => event.preventDefault()}>
+          <label>{t('filter.text')}<input type="search" value={text} onChange={(event) => set_text(event.target.value)} /></label>
+          <label>{t('filter.kind')}
+            <select value={kind} onChange={(event) => set_kind(event.target.value)}>
+              <option value="">{t('filter.all')}</option>
+              {kinds.map((name) => <option key={name} value={name}>{has_message(`kind.${name}`) ? t(`kind.${name}` as never) : name}</option>)}
+            </select>
+          </label>
+          <label>{t('filter.host')}
+            <select value={host} onChange={(event) => set_host(event.target.value)}>
+              <option value="">{t('filter.all')}</option>
+              {known_hosts.map((item) => <option key={item.host} value={item.host}>{show(item.host_name)}</option>)}
+            </select>
+          </label>
+        </form>
+        {events.length === 0 ? <p className="note">{t('live.none')}</p> : (
+          <ol className="rows events">
+            {events.map((event) => <EventRow key={event.id} event={event} />)}
+          </ol>
+        )}
+      </section>
+    </>
+  );
+}
+
+function EventRow({ event }: { event: RecordedEvent }) {
+  const { t } = useWords();
+  const [open, set_open] = useState(false);
+  return (
+    <li>
+      <button type="button" className="row" aria-expanded={open} onClick={() => set_open(!open)}>
+        <span className="cell-time"><When at={event.source_time} /></span>
+        <KindMark kind={event.kind} />
+        <span className="cell-host">{show(event.host_name ?? event.host ?? '')}</span>
+        <span className="cell-line mono">{show(event_line(event)) || '–'}</span>
+      </button>
+      {open && (
+        <dl className="fields">
+          <dt>id</dt><dd className="mono">{show(event.id)}</dd>
+          {event.received_time && <><dt>{t('field.received')}</dt><dd><When at={event.received_time} full /></dd></>}
+          {Object.entries(event.fields).map(([name, value]) => (
+            <div key={name} className="pair"><dt className="mono">{show(name)}</dt><dd className="mono">{Array.isArray(value) ? value.map(show).join(' · ') : show(value)}</dd></div>
+          ))}
+        </dl>
+      )}
+    </li>
+  );
+}
