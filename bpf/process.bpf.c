@@ -6,7 +6,9 @@
 #define SCRATCH_MASK (HINOMI_RECORD_LIMIT - 1)
 #define PATH_STEPS 256 /* names and mounts of a path */
 #define SIGNAL_GROUP_EXIT 4
+#define CTIME_QUERIED (1U << 31) /* since 6.13 the kernel marks there that somebody asked for the time */
 #define CGROUP_STEPS 4
+#define ROOT_STEPS 4
 #define CONTAINER_NAME 64 /* a name this long may hold a container's id: 64 hexadecimal digits */
 
 /* Twice the limit: an offset below the limit plus the longest part stays inside, which the verifier can see. */
@@ -98,7 +100,8 @@ static __always_inline void read_file(struct hinomi_exec *record, struct file *f
   record->exe_size = BPF_CORE_READ(inode, i_size);
   record->exe_links = BPF_CORE_READ(inode, i_nlink);
   if (bpf_core_field_exists(inode->i_ctime_sec)) {
-    record->exe_ctime = BPF_CORE_READ(inode, i_ctime_sec) * 1000000000LL + BPF_CORE_READ(inode, i_ctime_nsec);
+    __u32 nanoseconds = BPF_CORE_READ(inode, i_ctime_nsec) & ~CTIME_QUERIED;
+    record->exe_ctime = BPF_CORE_READ(inode, i_ctime_sec) * 1000000000LL + nanoseconds;
     record->exe_mtime = BPF_CORE_READ(inode, i_mtime_sec) * 1000000000LL + BPF_CORE_READ(inode, i_mtime_nsec);
     return;
   }
@@ -144,6 +147,23 @@ static __always_inline const char *cgroup_name(struct task_struct *task) {
   return leaf;
 }
 
+/* Whether the root is another than that of the mount namespace. A root may lie on top of others (the initial file system
+ * under the real one): each must cover the root of the one below. */
+static __always_inline bool is_chrooted(struct fs_struct *fs) {
+  struct vfsmount *root = BPF_CORE_READ(fs, root.mnt);
+  struct dentry *dentry = BPF_CORE_READ(fs, root.dentry);
+  struct mount *mount = (struct mount *)((char *)root - bpf_core_field_offset(struct mount, mnt));
+#pragma unroll
+  for (int i = 0; i < ROOT_STEPS; i++) {
+    if (dentry != BPF_CORE_READ(mount, mnt.mnt_root)) return true;
+    struct mount *below = BPF_CORE_READ(mount, mnt_parent);
+    if (below == mount) return false;
+    dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+    mount = below;
+  }
+  return true;
+}
+
 /* Everything of an exec or task record but its script and its arguments. */
 static __always_inline void describe(struct scratch *scratch, struct task_struct *task, struct file *file) {
   struct hinomi_exec *record = (struct hinomi_exec *)scratch->bytes;
@@ -169,10 +189,7 @@ static __always_inline void describe(struct scratch *scratch, struct task_struct
     record->header.flags |= scratch->flags;
   }
   if (fs) {
-    struct vfsmount *root = BPF_CORE_READ(fs, root.mnt);
-    struct mount *mount = (struct mount *)((char *)root - bpf_core_field_offset(struct mount, mnt));
-    if (BPF_CORE_READ(fs, root.dentry) != BPF_CORE_READ(root, mnt_root) || BPF_CORE_READ(mount, mnt_parent) != mount)
-      record->header.flags |= HINOMI_CHROOTED;
+    if (is_chrooted(fs)) record->header.flags |= HINOMI_CHROOTED;
     record->cwd_length = append_path(scratch, &fs->pwd);
     record->header.flags |= scratch->flags << 1 & HINOMI_CWD_INCOMPLETE;
     record->header.flags |= scratch->flags << 1 & HINOMI_CWD_DETACHED;

@@ -31,6 +31,7 @@ struct Event {
   // Sets or replaces; the value's form must be that of the field's type (a broken invariant otherwise).
   Event& set(Field field, FieldValue value);
   Event& set(Field field, std::string_view value) { return set(field, FieldValue(std::string(value))); }
+  Event& set(Field field, std::string value) { return set(field, FieldValue(std::move(value))); }
   Event& set(Field field, const char* value) { return set(field, std::string_view(value)); }
   Event& set(Field field, std::uint64_t value) { return set(field, FieldValue(value)); }
   Event& set(Field field, base::Time value) { return set(field, static_cast<std::uint64_t>(value.nanoseconds)); }

@@ -124,7 +124,7 @@ void Observer::State::round(std::uint64_t until) {
   bool more = true;
   while (more) {
     more = kernel->drain(batch);
-    std::ranges::stable_sort(batch.places, {}, &RecordBatch::Place::time);
+    std::ranges::sort(batch.places, {}, [](const RecordBatch::Place& place) { return std::pair(place.time, place.offset); });
     std::vector<Event> events;
     events.reserve(batch.places.size());
     next.clear();
