@@ -15,7 +15,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Read-only switches, set before loading: the verifier removes what is off. */
-const volatile __u32 wake_at = 1;   /* bytes waiting in the ring at which the reader is woken; else it polls */
+const volatile __u32 wake_at = 1; /* bytes waiting in the ring at which the reader is woken; else it polls */
 const volatile __u8 mute_any = 0;
 
 struct {
@@ -39,8 +39,8 @@ struct {
   __type(value, __u8);
 } muted_cgroups SEC(".maps");
 
-static __always_inline struct hinomi_counter *count_seen(__u32 kind) {
-  struct hinomi_counter *counter = bpf_map_lookup_elem(&counters, &kind);
+static __always_inline struct hinomi_counter* count_seen(__u32 kind) {
+  struct hinomi_counter* counter = bpf_map_lookup_elem(&counters, &kind);
   if (counter) __sync_fetch_and_add(&counter->seen, 1);
   return counter;
 }
@@ -54,12 +54,12 @@ static __always_inline bool is_muted(__u32 tgid) {
 }
 
 /* Hands a record up; a full ring is counted. Below wake_at the reader is left asleep: it polls often enough. */
-static __always_inline void hand_up(void *ring, struct hinomi_counter *counter, void *record, __u64 size) {
+static __always_inline void hand_up(void* ring, struct hinomi_counter* counter, void* record, __u64 size) {
   __u64 flags = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wake_at ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
   if (bpf_ringbuf_output(ring, record, size, flags) && counter) __sync_fetch_and_add(&counter->lost, 1);
 }
 
-static __always_inline void fill_header(struct hinomi_header *header, __u16 kind, __u32 size, __u32 tgid, __u64 start) {
+static __always_inline void fill_header(struct hinomi_header* header, __u16 kind, __u32 size, __u32 tgid, __u64 start) {
   header->version = HINOMI_RECORD_VERSION;
   header->kind = kind;
   header->size = size;

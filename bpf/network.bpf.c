@@ -1,12 +1,13 @@
-/* TCP connections, IPv4 and IPv6, when they stand (ESTABLISHED). That moment comes in an interrupt, where the current task
- * is whoever was running: so the process is noted on the socket itself (socket storage) when it acts, and read back later.
+/* TCP connections, IPv4 and IPv6, when they stand (ESTABLISHED). That moment comes in an interrupt, where the current
+ * task is whoever was running: so the process is noted on the socket itself (socket storage) when it acts, and read
+ * back later.
  *
  *   connect():  CLOSE -> SYN_SENT runs in the caller: note it. SYN_SENT -> ESTABLISHED: hand it up.
  *   listen():   CLOSE -> LISTEN runs in the caller: note it. The note is cloned to every socket born of the listener
- *               (BPF_F_CLONE), so SYN_RECV -> ESTABLISHED finds it: the process that LISTENS. Which of its children calls
- *               accept() later has no hook short of taxing every system call, and is not guessed.
- *   before us:  listeners are noted by the iterator, for the first process that holds them.
- * A socket without a note (connecting before we came) is handed up without a process. */
+ *               (BPF_F_CLONE), so SYN_RECV -> ESTABLISHED finds it: the process that LISTENS. Which of its children
+ * calls accept() later has no hook short of taxing every system call, and is not guessed. before us:  listeners are
+ * noted by the iterator, for the first process that holds them. A socket without a note (connecting before we came) is
+ * handed up without a process. */
 #include "capture.h"
 
 #define AF_INET 2
@@ -36,9 +37,9 @@ struct {
   __type(value, struct note);
 } notes SEC(".maps");
 
-static __always_inline void note_caller(struct sock *sk, bool is_listener) {
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-  struct note *note = bpf_sk_storage_get(&notes, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+static __always_inline void note_caller(struct sock* sk, bool is_listener) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  struct note* note = bpf_sk_storage_get(&notes, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!note) return;
   note->tgid = BPF_CORE_READ(task, tgid);
   note->start = BPF_CORE_READ(task, group_leader, start_boottime);
@@ -47,7 +48,7 @@ static __always_inline void note_caller(struct sock *sk, bool is_listener) {
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(inet_sock_set_state, struct sock *sk, int old_state, int new_state) {
+int BPF_PROG(inet_sock_set_state, struct sock* sk, int old_state, int new_state) {
   if (new_state == TCP_SYN_SENT || new_state == TCP_LISTEN) {
     if (sk->sk_protocol == IPPROTO_TCP) note_caller(sk, new_state == TCP_LISTEN);
     return 0;
@@ -57,10 +58,10 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int old_state, int new_state)
   __u16 family = sk->__sk_common.skc_family;
   if (family != AF_INET && family != AF_INET6) return 0;
 
-  struct note *note = bpf_sk_storage_get(&notes, sk, 0, 0);
+  struct note* note = bpf_sk_storage_get(&notes, sk, 0, 0);
   bool is_accept = note ? note->is_listener : old_state == TCP_SYN_RECV;
   __u16 kind = is_accept ? HINOMI_ACCEPT : HINOMI_CONNECT;
-  struct hinomi_counter *counter = count_seen(kind);
+  struct hinomi_counter* counter = count_seen(kind);
   if (note && note->is_muted) {
     if (counter) __sync_fetch_and_add(&counter->muted, 1);
     bpf_sk_storage_delete(&notes, sk);
@@ -85,18 +86,18 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int old_state, int new_state)
 
 /* Listeners that were there before us. */
 SEC("iter/task_file")
-int listening_sockets(struct bpf_iter__task_file *context) {
-  struct task_struct *task = context->task;
-  struct file *file = context->file;
+int listening_sockets(struct bpf_iter__task_file* context) {
+  struct task_struct* task = context->task;
+  struct file* file = context->file;
   if (!task || !file) return 0;
-  struct socket *socket = bpf_sock_from_file(file);
+  struct socket* socket = bpf_sock_from_file(file);
   if (!socket) return 0;
-  struct sock *sk = socket->sk;
+  struct sock* sk = socket->sk;
   if (!sk || sk->__sk_common.skc_state != TCP_LISTEN || sk->sk_protocol != IPPROTO_TCP) return 0;
   __u16 family = sk->__sk_common.skc_family;
   if (family != AF_INET && family != AF_INET6) return 0;
   if (bpf_sk_storage_get(&notes, sk, 0, 0)) return 0;
-  struct note *note = bpf_sk_storage_get(&notes, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  struct note* note = bpf_sk_storage_get(&notes, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!note) return 0;
   note->tgid = task->tgid;
   note->start = BPF_CORE_READ(task, group_leader, start_boottime);

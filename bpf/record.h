@@ -1,9 +1,9 @@
 /* The bytes that the kernel side hands up: one record each time something happened. Plain C, read by bpf/ and by
  * src/observe/endpoint/record.cpp alone. Host byte order: a record never leaves the machine it was made on.
  *
- * A record is one of the fixed structs below, then (exec and task records) its variable parts without gaps, in the order
- * of their length fields. A path part is a list of names from the file upwards, each ended by NUL: "bash\0bin\0usr\0".
- * Any change of layout or meaning raises HINOMI_RECORD_VERSION. */
+ * A record is one of the fixed structs below, then (exec and task records) its variable parts without gaps, in the
+ * order of their length fields. A path part is a list of names from the file upwards, each ended by NUL:
+ * "bash\0bin\0usr\0". Any change of layout or meaning raises HINOMI_RECORD_VERSION. */
 #ifndef HINOMI_BPF_RECORD_H
 #define HINOMI_BPF_RECORD_H
 

@@ -34,15 +34,15 @@ FileIdentity identity_of(const struct stat& status) {
 
 enum class Way : std::uint8_t { by_process, by_path };
 
-// Whether the file that was opened is the one that was executed. Where the kernel itself keeps the file (/proc/PID/exe) its
-// inode number may be told differently (overlayfs); by path it must be the same.
+// Whether the file that was opened is the one that was executed. Where the kernel itself keeps the file (/proc/PID/exe)
+// its inode number may be told differently (overlayfs); by path it must be the same.
 bool is_executed_file(const FileIdentity& opened, const FileIdentity& executed, Way way) {
   return opened.size == executed.size && opened.mtime == executed.mtime && opened.ctime == executed.ctime &&
          (way == Way::by_process || opened.inode == executed.inode);
 }
 
 std::uint32_t mount_namespace_of_self() {
-  struct stat status {};
+  struct stat status{};
   return stat("/proc/self/ns/mnt", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
 }
 
@@ -52,7 +52,8 @@ Descriptor open_plain(int root, const std::string& path) {
   open_how how{};
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   how.resolve = RESOLVE_NO_MAGICLINKS | (root >= 0 ? RESOLVE_IN_ROOT : 0);
-  return Descriptor(static_cast<int>(syscall(SYS_openat2, root >= 0 ? root : AT_FDCWD, path.c_str(), &how, sizeof(how))));
+  return Descriptor(
+      static_cast<int>(syscall(SYS_openat2, root >= 0 ? root : AT_FDCWD, path.c_str(), &how, sizeof(how))));
 }
 
 }  // namespace
@@ -78,7 +79,7 @@ void DigestCache::put(const FileIdentity& file, const base::Digest& digest) {
 }
 
 base::Result<Hashed> hash_descriptor(int fd, const HashOptions& options) {
-  struct stat before {};
+  struct stat before{};
   if (fstat(fd, &before) != 0) return fail(base::error_from_errno(errno, "digest"));
   if (!S_ISREG(before.st_mode)) return fail(Errc::invalid_argument, "digest: not a regular file");
   Hashed out;
@@ -99,9 +100,10 @@ base::Result<Hashed> hash_descriptor(int fd, const HashOptions& options) {
     if (total > out.file.size) break;
     hash.update({buffer.data(), static_cast<std::size_t>(got)});
   }
-  struct stat after {};
+  struct stat after{};
   if (fstat(fd, &after) != 0) return fail(base::error_from_errno(errno, "digest"));
-  if (total != out.file.size || identity_of(after) != out.file) return fail(Errc::conflict, "digest: the file changed while it was read");
+  if (total != out.file.size || identity_of(after) != out.file)
+    return fail(Errc::conflict, "digest: the file changed while it was read");
   out.digest = hash.finish();
   return out;
 }
@@ -201,11 +203,11 @@ base::Result<base::Digest> Digester::hash_executable(const DigestJob& job) {
   for (const Way way : {Way::by_process, Way::by_path}) {
     // The executed path has no links in it; in another mount namespace or behind another root it means another file.
     if (way == Way::by_path && job.mount_namespace != own_mount_namespace_) break;
-    const Descriptor file = way == Way::by_path
-                                ? open_plain(-1, job.executable)
-                                : Descriptor(open(fmt::format("/proc/{}/exe", job.process.tgid).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const Descriptor file = way == Way::by_path ? open_plain(-1, job.executable)
+                                                : Descriptor(open(fmt::format("/proc/{}/exe", job.process.tgid).c_str(),
+                                                                  O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file.is_open()) continue;
-    struct stat status {};
+    struct stat status{};
     if (fstat(file.get(), &status) != 0 || !is_executed_file(identity_of(status), job.file, way)) continue;
     auto hashed = hash_descriptor(file.get(), options);
     if (!hashed) {
@@ -222,18 +224,20 @@ base::Result<base::Digest> Digester::hash_executable(const DigestJob& job) {
   return fail(std::move(error));
 }
 
-// The kernel closes a script before its interpreter opens it again by name, so there is no identity to compare with: the
-// digest counts only if the file that bears the name now has not changed since the exec.
+// The kernel closes a script before its interpreter opens it again by name, so there is no identity to compare with:
+// the digest counts only if the file that bears the name now has not changed since the exec.
 base::Result<base::Digest> Digester::hash_script(const DigestJob& job) {
   const Descriptor root(open(fmt::format("/proc/{}/root", job.process.tgid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   Descriptor file;
   if (root.is_open()) file = open_plain(root.get(), job.script);
-  if (!file.is_open() && job.mount_namespace == own_mount_namespace_ && !job.is_chrooted) file = open_plain(-1, job.script);
+  if (!file.is_open() && job.mount_namespace == own_mount_namespace_ && !job.is_chrooted)
+    file = open_plain(-1, job.script);
   if (!file.is_open()) return fail(Errc::not_found, "digest: the script is not there any more");
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.get(), &status) != 0) return fail(base::error_from_errno(errno, "digest"));
   const FileIdentity identity = identity_of(status);
-  if (identity.ctime > job.exec_time.nanoseconds) return fail(Errc::conflict, "digest: the script changed after it was executed");
+  if (identity.ctime > job.exec_time.nanoseconds)
+    return fail(Errc::conflict, "digest: the script changed after it was executed");
   if (S_ISREG(status.st_mode)) {
     if (auto digest = cached(identity)) return *digest;
   }

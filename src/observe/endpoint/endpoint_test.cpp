@@ -1,5 +1,5 @@
-#include <hinomi/base/file.hpp>
 #include <hinomi/bpf/record.h>
+#include <hinomi/base/file.hpp>
 #include <hinomi/observe/endpoint/translator.hpp>
 
 #include <fmt/format.h>
@@ -43,7 +43,8 @@ Image image(std::string executable, std::string arguments = {}) {
 // ---- records
 
 struct Parts {
-  std::string executable = "true\0bin\0usr\0"s, directory = "a\0home\0"s, script, cgroup = "x.scope\0"s, terminal, arguments = "true\0-v\0"s;
+  std::string executable = "true\0bin\0usr\0"s, directory = "a\0home\0"s, script, cgroup = "x.scope\0"s, terminal,
+              arguments = "true\0-v\0"s;
 };
 
 std::string exec_record(hinomi_exec raw = {}, const Parts& parts = {}, std::uint16_t kind = HINOMI_EXEC) {
@@ -61,7 +62,8 @@ std::string exec_record(hinomi_exec raw = {}, const Parts& parts = {}, std::uint
   raw.cgroup_length = static_cast<std::uint32_t>(parts.cgroup.size());
   raw.tty_length = static_cast<std::uint32_t>(parts.terminal.size());
   raw.args_kept = static_cast<std::uint32_t>(parts.arguments.size());
-  const std::string tail = parts.executable + parts.directory + parts.script + parts.cgroup + parts.terminal + parts.arguments;
+  const std::string tail =
+      parts.executable + parts.directory + parts.script + parts.cgroup + parts.terminal + parts.arguments;
   raw.header.size = static_cast<std::uint32_t>(sizeof(raw) + tail.size());
   return std::string(reinterpret_cast<const char*>(&raw), sizeof(raw)) + tail;
 }
@@ -124,9 +126,9 @@ TEST(Record, refuses_what_record_h_does_not_describe) {
   EXPECT_FALSE(spoiled([](hinomi_exec& raw) { raw.header.version = 2; }));
   EXPECT_FALSE(spoiled([](hinomi_exec& raw) { raw.header.kind = 99; }));
   EXPECT_FALSE(spoiled([](hinomi_exec& raw) { raw.exe_length = 0xffffffff; }));
-  EXPECT_FALSE(spoiled([](hinomi_exec& raw) { raw.exe_length -= 1; }));       // the rest shifts: texts do not end
-  EXPECT_FALSE(spoiled([](hinomi_exec& raw) { raw.args_kept -= 1; }));        // a byte that no part claims
-  EXPECT_FALSE(spoiled([](hinomi_exec& raw) { raw.args_length = 1; }));       // less than what is here
+  EXPECT_FALSE(spoiled([](hinomi_exec& raw) { raw.exe_length -= 1; }));  // the rest shifts: texts do not end
+  EXPECT_FALSE(spoiled([](hinomi_exec& raw) { raw.args_kept -= 1; }));   // a byte that no part claims
+  EXPECT_FALSE(spoiled([](hinomi_exec& raw) { raw.args_length = 1; }));  // less than what is here
   hinomi_network raw{};
   raw.family = AF_UNIX;
   EXPECT_FALSE(decode_record(plain_record(raw, HINOMI_CONNECT)));
@@ -243,7 +245,8 @@ TEST(ProcessTable, learns_from_a_fresh_look_who_is_gone) {
 // ---- names and containers
 
 TEST(UserNames, reads_passwd_and_skips_lines_of_another_form) {
-  const auto names = parse_passwd("root:x:0:0::/root:/bin/sh\n# comment\nbad\n:x:5:\nold:x:0:\nx:y:zz:\nann:x:1000:1000::/home/ann:");
+  const auto names =
+      parse_passwd("root:x:0:0::/root:/bin/sh\n# comment\nbad\n:x:5:\nold:x:0:\nx:y:zz:\nann:x:1000:1000::/home/ann:");
   EXPECT_EQ(names.size(), 2U);
   EXPECT_EQ(names.at(0), "root");
   EXPECT_EQ(names.at(1000), "ann");
@@ -263,7 +266,9 @@ TEST(Container, is_the_64_digits_of_a_cgroup_name_and_nothing_else) {
 
 TEST(DigestCache, forgets_what_was_used_least_recently) {
   DigestCache cache(2);
-  const auto file = [](std::uint64_t inode) { return FileIdentity{.inode = inode, .size = 1, .ctime = 2, .mtime = 3, .dev = 4}; };
+  const auto file = [](std::uint64_t inode) {
+    return FileIdentity{.inode = inode, .size = 1, .ctime = 2, .mtime = 3, .dev = 4};
+  };
   cache.put(file(1), base::sha256("1"));
   cache.put(file(2), base::sha256("2"));
   EXPECT_TRUE(cache.find(file(1)));
@@ -288,9 +293,11 @@ class Digests : public testing::Test {
     EXPECT_TRUE(base::write_file(path, content, base::Durability::renamed));
     return path;
   }
-  static base::Descriptor opened(const std::string& path) { return base::Descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)); }
+  static base::Descriptor opened(const std::string& path) {
+    return base::Descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  }
   static DigestJob job_for(const std::string& path) {
-    struct stat status {}, space {};
+    struct stat status{}, space{};
     EXPECT_EQ(stat(path.c_str(), &status), 0);
     EXPECT_EQ(stat("/proc/self/ns/mnt", &space), 0);
     DigestJob job;
@@ -395,7 +402,8 @@ class Translating : public testing::Test {
     EXPECT_TRUE(record) << record.error().what;
     if (record) translator.take(*record, out);
     for (const Event& event : out)
-      for (const auto& [field, value] : event.fields) EXPECT_TRUE(model::may_carry(event.kind, field)) << model::row_of(field).name;
+      for (const auto& [field, value] : event.fields)
+        EXPECT_TRUE(model::may_carry(event.kind, field)) << model::row_of(field).name;
     return out;
   }
   std::vector<Event> take(const std::string& bytes) { return take(translator_, bytes); }

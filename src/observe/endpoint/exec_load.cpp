@@ -47,8 +47,10 @@ int main(int argc, char** argv) {
   char* arguments[] = {program.data(), const_cast<char*>("--load"), nullptr};
   for (std::uint64_t i = 0; i < total; ++i) {
     const std::uint64_t due = begin + i * 1'000'000'000 / rate;
-    const timespec at{.tv_sec = static_cast<time_t>(due / 1'000'000'000), .tv_nsec = static_cast<long>(due % 1'000'000'000)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {}
+    const timespec at{.tv_sec = static_cast<time_t>(due / 1'000'000'000),
+                      .tv_nsec = static_cast<long>(due % 1'000'000'000)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+    }
     pid_t pid = 0;
     if (posix_spawn(&pid, program.c_str(), nullptr, nullptr, arguments, environ) != 0) {
       ++failed;
@@ -58,8 +60,9 @@ int main(int argc, char** argv) {
     while (waiting > 0 && waitpid(-1, nullptr, waiting > 64 ? 0 : WNOHANG) > 0) --waiting;
   }
   const std::uint64_t took = now() - begin;
-  while (waitpid(-1, nullptr, 0) > 0) {}
-  fmt::print("started {} failed {} seconds {:.3f} rate {:.0f}\n", total - failed, failed, static_cast<double>(took) / 1e9,
-             static_cast<double>(total) * 1e9 / static_cast<double>(took));
+  while (waitpid(-1, nullptr, 0) > 0) {
+  }
+  fmt::print("started {} failed {} seconds {:.3f} rate {:.0f}\n", total - failed, failed,
+             static_cast<double>(took) / 1e9, static_cast<double>(total) * 1e9 / static_cast<double>(took));
   return failed == 0 ? 0 : 1;
 }

@@ -59,7 +59,7 @@ const std::string& UserNames::name_of(std::uint32_t uid, base::Time now) {
 }
 
 void UserNames::refresh() {
-  struct stat status {};
+  struct stat status{};
   if (stat(path_.c_str(), &status) != 0) return;
   const std::int64_t changed = status.st_ctim.tv_sec * 1'000'000'000LL + status.st_ctim.tv_nsec;
   if (changed == changed_) return;

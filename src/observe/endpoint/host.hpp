@@ -14,7 +14,8 @@ namespace hinomi::observe::endpoint {
 
 base::Result<base::Uuid> read_boot_id();  // /proc/sys/kernel/random/boot_id
 
-// The 64 hexadecimal digits that container engines name control groups with ("docker-<id>.scope", "<id>", …); else empty.
+// The 64 hexadecimal digits that container engines name control groups with ("docker-<id>.scope", "<id>", …); else
+// empty.
 std::string_view container_in(std::string_view cgroup_name);
 
 // Names of users by uid, from a passwd file alone: no name service that could block or tell others who is looked up.

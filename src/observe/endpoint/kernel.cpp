@@ -1,10 +1,10 @@
 #include <hinomi/observe/endpoint/kernel.hpp>
 
-#include <hinomi/base/digest.hpp>
-#include <hinomi/base/file.hpp>
 #include <hinomi/bpf/network.skel.h>
 #include <hinomi/bpf/process.skel.h>
 #include <hinomi/bpf/record.h>
+#include <hinomi/base/digest.hpp>
+#include <hinomi/base/file.hpp>
 #include <hinomi/observe/endpoint/record.hpp>
 
 #include <bpf/bpf.h>
@@ -28,16 +28,17 @@ namespace {
 using base::Errc;
 using base::fail;
 
-constexpr std::size_t kDrainLimit = 8U << 20;        // bytes taken of one ring at once
-constexpr std::size_t kIteratorLimit = 256U << 20;   // bytes of all running processes
-constexpr std::size_t kWakeShare = 8;                // the reader is woken when an eighth of a ring waits
+constexpr std::size_t kDrainLimit = 8U << 20;       // bytes taken of one ring at once
+constexpr std::size_t kIteratorLimit = 256U << 20;  // bytes of all running processes
+constexpr std::size_t kWakeShare = 8;               // the reader is woken when an eighth of a ring waits
 
 struct KindName {
   std::uint32_t kind;
   const char* name;
   bool is_process;
 };
-constexpr std::array kProcessKinds{KindName{HINOMI_EXEC, "process_start", true}, KindName{HINOMI_FORK, "process_fork", true},
+constexpr std::array kProcessKinds{KindName{HINOMI_EXEC, "process_start", true},
+                                   KindName{HINOMI_FORK, "process_fork", true},
                                    KindName{HINOMI_EXIT, "process_exit", true}};
 constexpr std::array kNetworkKinds{KindName{HINOMI_CONNECT, "network_connect", false},
                                    KindName{HINOMI_ACCEPT, "network_accept", false}};
@@ -142,7 +143,8 @@ class Family {
       if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (got < 0) return fail(base::error_from_errno(errno, name));
       if (got == 0) return out;
-      if (out.size() + static_cast<std::size_t>(got) > kIteratorLimit) return fail(Errc::too_large, name + ": more processes than fit");
+      if (out.size() + static_cast<std::size_t>(got) > kIteratorLimit)
+        return fail(Errc::too_large, name + ": more processes than fit");
       out.append(buffer.data(), static_cast<std::size_t>(got));
     }
   }
@@ -173,15 +175,18 @@ class Family {
       __u32 length = sizeof(info);
       const int fd = bpf_program__fd(program);
       if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length) != 0) continue;
-      out.push_back({.name = bpf_program__name(program), .runs = info.run_cnt, .nanoseconds = info.run_time_ns, .missed = info.recursion_misses});
+      out.push_back({.name = bpf_program__name(program),
+                     .runs = info.run_cnt,
+                     .nanoseconds = info.run_time_ns,
+                     .missed = info.recursion_misses});
     }
   }
 
  private:
   // `only`: load this program alone. Programs that the kernel has no place for are put into `refused`.
   template <class Skeleton, class Configure>
-  static int try_load(const btf* types, Configure& configure, std::map<std::string, std::string>& refused, std::string_view only,
-                      Skeleton*& out) {
+  static int try_load(const btf* types, Configure& configure, std::map<std::string, std::string>& refused,
+                      std::string_view only, Skeleton*& out) {
     out = nullptr;
     Skeleton* skeleton = Skeleton::open();
     if (skeleton == nullptr) return -errno;
@@ -189,7 +194,8 @@ class Family {
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, skeleton->obj) {
       const std::string name = bpf_program__name(program);
-      if (!kernel_has(types, bpf_program__section_name(program))) refused.try_emplace(name, "this kernel does not have it");
+      if (!kernel_has(types, bpf_program__section_name(program)))
+        refused.try_emplace(name, "this kernel does not have it");
       bpf_program__set_autoload(program, !refused.contains(name) && (only.empty() || only == name));
     }
     if (const int error = Skeleton::load(skeleton); error != 0) {
@@ -282,7 +288,8 @@ base::Result<std::unique_ptr<Kernel>> Kernel::open(const KernelOptions& options)
       mute, state->hooks));
   if (options.network) {
     const base::Status loaded = state->network.load<network_bpf>(
-        types.get(), [&](network_bpf& skeleton) { configure_common(skeleton, ring_size(options.network_ring), options); }, mute,
+        types.get(),
+        [&](network_bpf& skeleton) { configure_common(skeleton, ring_size(options.network_ring), options); }, mute,
         state->hooks);
     (void)loaded;  // the reasons stand in hooks
   } else {
@@ -291,7 +298,8 @@ base::Result<std::unique_ptr<Kernel>> Kernel::open(const KernelOptions& options)
   }
   state->epoll = base::Descriptor(epoll_create1(EPOLL_CLOEXEC));
   state->event = base::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!state->epoll.is_open() || !state->event.is_open()) return fail(base::error_from_errno(errno, "waiting for BPF rings"));
+  if (!state->epoll.is_open() || !state->event.is_open())
+    return fail(base::error_from_errno(errno, "waiting for BPF rings"));
   for (const int fd : {state->event.get(), state->process.epoll_fd(), state->network.epoll_fd()}) {
     epoll_event interest{.events = EPOLLIN, .data = {.fd = fd}};
     if (fd >= 0 && epoll_ctl(state->epoll.get(), EPOLL_CTL_ADD, fd, &interest) != 0)
@@ -353,7 +361,8 @@ std::vector<std::string> Kernel::programs() {
   std::size_t process_size = 0, network_size = 0;
   const void* process = process_bpf::elf_bytes(&process_size);
   const void* network = network_bpf::elf_bytes(&network_size);
-  return {program_digest("process.bpf.o", process, process_size), program_digest("network.bpf.o", network, network_size)};
+  return {program_digest("process.bpf.o", process, process_size),
+          program_digest("network.bpf.o", network, network_size)};
 }
 
 }  // namespace hinomi::observe::endpoint

@@ -31,8 +31,8 @@ struct KindCount {
   std::uint64_t seen = 0, lost = 0, muted = 0;
 };
 
-// What one hook cost, while kernel.bpf_stats_enabled is on; and how often the kernel left it out because it was running on
-// that CPU already (always counted).
+// What one hook cost, while kernel.bpf_stats_enabled is on; and how often the kernel left it out because it was running
+// on that CPU already (always counted).
 struct HookCost {
   std::string name;
   std::uint64_t runs = 0, nanoseconds = 0, missed = 0;
@@ -74,8 +74,8 @@ class Kernel {
   // Sleeps until a ring fills, wake() is called or the time is over.
   void wait(std::chrono::milliseconds limit);
   void wake();
-  // Appends what the rings hold: the network's first, so that every process record that came before one of them is in the
-  // batch too. At most about 16 MiB a call; true if there may be more.
+  // Appends what the rings hold: the network's first, so that every process record that came before one of them is in
+  // the batch too. At most about 16 MiB a call; true if there may be more.
   bool drain(RecordBatch& batch);
   // The records of all running processes (iterator); unsupported if that hook is off.
   base::Result<base::Bytes> running_processes();

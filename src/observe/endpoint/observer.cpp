@@ -29,7 +29,8 @@ std::uint64_t nanoseconds_of(clockid_t clock) {
   return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-// Wall clock minus boot clock. Between two readings of the one the other is read, so the error is at most half their distance.
+// Wall clock minus boot clock. Between two readings of the one the other is read, so the error is at most half their
+// distance.
 std::int64_t clock_offset() {
   const std::uint64_t before = nanoseconds_of(CLOCK_BOOTTIME);
   const std::uint64_t wall = nanoseconds_of(CLOCK_REALTIME);
@@ -79,7 +80,9 @@ base::Result<std::unique_ptr<Observer>> Observer::start(Options options, EventSi
   const base::Uuid boot = TRY(read_boot_id());
   auto state = std::make_unique<State>(std::move(options), sink, clock, boot);
   const auto& kinds = state->options.kinds;
-  const auto asked = [&kinds](EventKind kind) { return kinds.empty() || std::ranges::find(kinds, kind) != kinds.end(); };
+  const auto asked = [&kinds](EventKind kind) {
+    return kinds.empty() || std::ranges::find(kinds, kind) != kinds.end();
+  };
   state->kernel = TRY(Kernel::open({.network = asked(EventKind::network_connect) || asked(EventKind::network_accept),
                                     .process_ring = state->options.process_ring,
                                     .network_ring = state->options.network_ring,
@@ -124,7 +127,8 @@ void Observer::State::round(std::uint64_t until) {
   bool more = true;
   while (more) {
     more = kernel->drain(batch);
-    std::ranges::sort(batch.places, {}, [](const RecordBatch::Place& place) { return std::pair(place.time, place.offset); });
+    std::ranges::sort(batch.places, {},
+                      [](const RecordBatch::Place& place) { return std::pair(place.time, place.offset); });
     std::vector<Event> events;
     events.reserve(batch.places.size());
     next.clear();
@@ -186,7 +190,8 @@ void Observer::State::look_at_running() {
     if (known != nullptr && known->image && known->image->executable == one.executable) continue;
     std::string arguments;
     if (one.has_executable) {
-      if (auto text = base::read_file(fmt::format("/proc/{}/cmdline", one.process.tgid), 1U << 20)) arguments = std::move(*text);
+      if (auto text = base::read_file(fmt::format("/proc/{}/cmdline", one.process.tgid), 1U << 20))
+        arguments = std::move(*text);
       if (arguments.size() > kArgumentsOfRunning) arguments.resize(kArgumentsOfRunning);
     }
     one.arguments = arguments;
@@ -219,8 +224,8 @@ void Observer::State::tell_losses(std::vector<Event>& out) {
     tell_loss(count.name, count.lost, true, out);
     lost_process |= count.is_process && out.size() != before;
   }
-  // A hook that was interrupted by itself on one CPU is left out by the kernel: how often is known, what it would have said
-  // is not (most changes of a socket's state say nothing).
+  // A hook that was interrupted by itself on one CPU is left out by the kernel: how often is known, what it would have
+  // said is not (most changes of a socket's state say nothing).
   for (const HookCost& cost : kernel->costs()) tell_loss(cost.name, cost.missed, false, out);
   tell_loss("malformed record", malformed, true, out);
   losses_told = clock.now();
@@ -229,7 +234,8 @@ void Observer::State::tell_losses(std::vector<Event>& out) {
 
 std::vector<std::string> Observer::hooks() const {
   std::vector<std::string> out;
-  for (const HookStatus& hook : status()) out.push_back(hook.is_on ? hook.name + ":on" : fmt::format("{}:off:{}", hook.name, hook.reason));
+  for (const HookStatus& hook : status())
+    out.push_back(hook.is_on ? hook.name + ":on" : fmt::format("{}:off:{}", hook.name, hook.reason));
   return out;
 }
 

@@ -31,7 +31,8 @@ class Counting final : public observe::endpoint::EventSink {
       model::encode(event, buffer_);
       bytes += buffer_.size();
       ++kinds[static_cast<std::size_t>(event.kind)];
-      if (event.kind == model::EventKind::process_start && event.bytes(model::Field::process_digest_state) == "known") ++known;
+      if (event.kind == model::EventKind::process_start && event.bytes(model::Field::process_digest_state) == "known")
+        ++known;
       if (event.kind == model::EventKind::loss && event.number(model::Field::loss_is_exact) == 1U)
         lost += *event.number(model::Field::loss_count);
     }
@@ -43,7 +44,9 @@ class Counting final : public observe::endpoint::EventSink {
   std::string buffer_;
 };
 
-double seconds_of(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; }
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
 
 double cpu_seconds() {
   rusage usage{};
@@ -97,10 +100,12 @@ int main(int argc, char** argv) {
   const auto count = (*observer)->counts().front();
   const std::uint64_t starts = sink.kinds[static_cast<std::size_t>(model::EventKind::process_start)];
   fmt::print(
-      "{{\"seconds\":{:.2f},\"user_threads_percent\":{:.2f},\"bpf_percent\":{:.2f},\"exec_hook_ns\":{},\"starts_told\":{},"
-      "\"starts_seen\":{},\"starts_lost\":{},\"digest_known\":{},\"lost_all_kinds\":{},\"bytes_encoded\":{},\"peak_rss_kb\":{}}}\n",
-      took, 100 * used / took, 100 * kernel / took, exec.runs == 0 ? 0 : exec.nanoseconds / exec.runs, starts, count.seen, count.lost, sink.known,
-      sink.lost, sink.bytes, peak_kilobytes());
+      "{{\"seconds\":{:.2f},\"user_threads_percent\":{:.2f},\"bpf_percent\":{:.2f},\"exec_hook_ns\":{},\"starts_told\":"
+      "{},"
+      "\"starts_seen\":{},\"starts_lost\":{},\"digest_known\":{},\"lost_all_kinds\":{},\"bytes_encoded\":{},\"peak_rss_"
+      "kb\":{}}}\n",
+      took, 100 * used / took, 100 * kernel / took, exec.runs == 0 ? 0 : exec.nanoseconds / exec.runs, starts,
+      count.seen, count.lost, sink.known, sink.lost, sink.bytes, peak_kilobytes());
   if (statistics >= 0) close(statistics);
   return starts + count.lost == count.seen ? 0 : 1;
 }

@@ -11,7 +11,8 @@ namespace {
 // The nearest `count` nodes of a chain, as a chain of its own.
 std::shared_ptr<const Lineage> nearest(const std::shared_ptr<const Lineage>& chain, unsigned count) {
   std::vector<const Lineage*> nodes;
-  for (const Lineage* node = chain.get(); node != nullptr && nodes.size() < count; node = node->parent.get()) nodes.push_back(node);
+  for (const Lineage* node = chain.get(); node != nullptr && nodes.size() < count; node = node->parent.get())
+    nodes.push_back(node);
   std::shared_ptr<const Lineage> out;
   for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
     auto copy = std::make_shared<Lineage>(**node);
@@ -83,7 +84,8 @@ Process* ProcessTable::forked(const ProcessKey& child, const ProcessKey& parent)
 }
 
 void ProcessTable::trim(Image& image) const {
-  const std::size_t limit = processes_.size() <= limits_.roomy_processes ? limits_.arguments : limits_.arguments_when_crowded;
+  const std::size_t limit =
+      processes_.size() <= limits_.roomy_processes ? limits_.arguments : limits_.arguments_when_crowded;
   if (image.arguments.size() <= limit) return;
   image.arguments.resize(limit);
   image.arguments.back() = '\0';

@@ -1,10 +1,9 @@
 // Who runs, who ran a moment ago, and whom they come from.
-// Idea: what an exec set (Image) and where a process comes from (Lineage) are immutable and shared; a lineage is a chain of
-// nodes towards the first ancestor, made when a process forks. So ancestry outlives the ancestors and their place in the
-// table, and shows each ancestor as it was when it forked.
-// Owns:    its entries. Bounded: at most Limits::processes entries, chains of at most kLineageLimit, arguments cut.
-// Threads: one.
-// Fails:   never; what does not fit is counted (refused()).
+// Idea: what an exec set (Image) and where a process comes from (Lineage) are immutable and shared; a lineage is a
+// chain of nodes towards the first ancestor, made when a process forks. So ancestry outlives the ancestors and their
+// place in the table, and shows each ancestor as it was when it forked. Owns:    its entries. Bounded: at most
+// Limits::processes entries, chains of at most kLineageLimit, arguments cut. Threads: one. Fails:   never; what does
+// not fit is counted (refused()).
 #pragma once
 
 #include <hinomi/base/uuid.hpp>
@@ -20,8 +19,9 @@
 namespace hinomi::observe::endpoint {
 
 // The identity of a process on Linux, one recipe: UUID version 5 (RFC 9562) whose namespace is the kernel's boot id
-// (/proc/sys/kernel/random/boot_id) and whose name is "<start>.<tgid>", both decimal: start is the thread-group leader's
-// start_boottime in nanoseconds, tgid its id in the initial pid namespace. Neither exec nor pid reuse changes or repeats it.
+// (/proc/sys/kernel/random/boot_id) and whose name is "<start>.<tgid>", both decimal: start is the thread-group
+// leader's start_boottime in nanoseconds, tgid its id in the initial pid namespace. Neither exec nor pid reuse changes
+// or repeats it.
 std::string make_process_guid(const base::Uuid& boot, const ProcessKey& process);
 
 // What one exec set. Kept in the table and shared with descendants.
@@ -60,9 +60,9 @@ class ProcessTable {
 
   struct Limits {
     std::size_t processes = 32'768;
-    std::size_t roomy_processes = 8'192;           // while there are no more than this …
-    std::size_t arguments = 2'048;                 // … this much of the arguments is kept,
-    std::size_t arguments_when_crowded = 256;      // else this much
+    std::size_t roomy_processes = 8'192;            // while there are no more than this …
+    std::size_t arguments = 2'048;                  // … this much of the arguments is kept,
+    std::size_t arguments_when_crowded = 256;       // else this much
     std::uint64_t keep_exited = 30'000'000'000ULL;  // nanoseconds
   };
 

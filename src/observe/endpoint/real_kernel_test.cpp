@@ -1,4 +1,5 @@
-// The observer on the kernel that this runs on. Needs root and a kernel with BTF; skips with a reason where it may not load.
+// The observer on the kernel that this runs on. Needs root and a kernel with BTF; skips with a reason where it may not
+// load.
 #include <hinomi/base/file.hpp>
 #include <hinomi/observe/endpoint/observer.hpp>
 
@@ -31,7 +32,9 @@ using model::Field;
 class Kept final : public EventSink {
  public:
   void take(std::vector<Event> events) override {
-    { const std::lock_guard wait(gate); }
+    {
+      const std::lock_guard wait(gate);
+    }
     const std::lock_guard lock(mutex_);
     for (Event& event : events) events_.push_back(std::move(event));
   }
@@ -130,8 +133,10 @@ TEST_F(RealKernel, has_every_hook_or_says_why_not) {
   START_OR_SKIP();
   const std::vector<std::string> hooks = observer_->hooks();
   EXPECT_EQ(hooks.size(), 6U);
-  for (const std::string& hook : hooks) EXPECT_TRUE(hook.ends_with(":on") || hook.find(":off:") != std::string::npos) << hook;
-  for (const std::string& program : Observer::programs()) EXPECT_EQ(program.substr(program.find(':') + 1).size(), 64U) << program;
+  for (const std::string& hook : hooks)
+    EXPECT_TRUE(hook.ends_with(":on") || hook.find(":off:") != std::string::npos) << hook;
+  for (const std::string& program : Observer::programs())
+    EXPECT_EQ(program.substr(program.find(':') + 1).size(), 64U) << program;
 }
 
 TEST_F(RealKernel, sees_an_exec_with_its_arguments_folder_user_and_parent) {
@@ -191,7 +196,8 @@ TEST_F(RealKernel, tells_forks_of_processes_but_not_of_threads) {
   const auto ended = run([] { _exit(0); });
   stop();
   std::vector<std::uint64_t> children;
-  for (const Event& event : kept_.of(EventKind::process_fork, getpid())) children.push_back(*event.number(Field::child_id));
+  for (const Event& event : kept_.of(EventKind::process_fork, getpid()))
+    children.push_back(*event.number(Field::child_id));
   EXPECT_EQ(children, std::vector<std::uint64_t>{static_cast<std::uint64_t>(ended.pid)});
 }
 
@@ -216,10 +222,11 @@ TEST_F(RealKernel, follows_a_line_of_processes_to_the_one_that_began_it) {
 TEST_F(RealKernel, digests_an_executable_in_dev_shm_and_knows_it_the_second_time) {
   START_OR_SKIP();
   const std::string path = fmt::format("/dev/shm/hinomi-endpoint-{}", getpid());
-  std::filesystem::copy_file(std::filesystem::canonical("/bin/true"), path, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(std::filesystem::canonical("/bin/true"), path,
+                             std::filesystem::copy_options::overwrite_existing);
   const base::Digest truth = base::sha256(*base::read_file(path));
   // Its ctime must lie back far enough to be cached.
-  struct stat status {};
+  struct stat status{};
   stat(path.c_str(), &status);
   while (clock_.now().seconds() < status.st_ctim.tv_sec + 2) usleep(10'000);
   const auto first = run(std::vector<std::string>{path});
@@ -251,7 +258,8 @@ TEST_F(RealKernel, names_the_script_behind_its_interpreter_and_digests_both) {
   EXPECT_EQ(event.bytes(Field::process_arguments), joined({"/bin/sh", "./job.sh", "now"}));
   const Event digest = only(EventKind::process_digest, ended.pid);
   EXPECT_EQ(digest.digest(Field::process_script_sha256), base::sha256(text));
-  EXPECT_EQ(digest.digest(Field::process_sha256), base::sha256(*base::read_file(std::filesystem::canonical("/bin/sh"))));
+  EXPECT_EQ(digest.digest(Field::process_sha256),
+            base::sha256(*base::read_file(std::filesystem::canonical("/bin/sh"))));
   EXPECT_EQ(only(EventKind::process_exit, ended.pid).number(Field::exit_code), 5U);
 }
 
@@ -261,7 +269,8 @@ TEST_F(RealKernel, names_an_executable_that_hangs_in_no_folder) {
     const int from = open("/bin/sleep", O_RDONLY);
     const int memory = memfd_create("ghost", 0);
     char buffer[65536];
-    for (ssize_t got = 0; (got = read(from, buffer, sizeof(buffer))) > 0;) (void)!write(memory, buffer, static_cast<std::size_t>(got));
+    for (ssize_t got = 0; (got = read(from, buffer, sizeof(buffer))) > 0;)
+      (void)!write(memory, buffer, static_cast<std::size_t>(got));
     char name[] = "kworker", duration[] = "0.2";
     char* argv[] = {name, duration, nullptr};
     fexecve(memory, argv, environ);

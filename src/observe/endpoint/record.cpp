@@ -25,7 +25,8 @@ std::optional<T> fixed_part(ByteView bytes) {
 
 // Cuts `length` bytes off the front.
 base::Result<ByteView> take(ByteView& rest, std::uint32_t length, std::uint32_t limit, std::string_view what) {
-  if (length > limit || length > rest.size()) return fail(Errc::malformed, "record: " + std::string(what) + " is longer than the record");
+  if (length > limit || length > rest.size())
+    return fail(Errc::malformed, "record: " + std::string(what) + " is longer than the record");
   const ByteView part = rest.substr(0, length);
   rest.remove_prefix(length);
   return part;
@@ -35,7 +36,8 @@ base::Result<ByteView> take(ByteView& rest, std::uint32_t length, std::uint32_t 
 base::Result<ByteView> take_text(ByteView& rest, std::uint32_t length, std::uint32_t limit, std::string_view what) {
   ByteView part = TRY(take(rest, length, limit, what));
   if (part.empty()) return part;
-  if (part.find('\0') != part.size() - 1) return fail(Errc::malformed, "record: " + std::string(what) + " is not one text");
+  if (part.find('\0') != part.size() - 1)
+    return fail(Errc::malformed, "record: " + std::string(what) + " is not one text");
   part.remove_suffix(1);
   return part;
 }
@@ -70,7 +72,11 @@ base::Result<Record> decode_exec(ByteView bytes) {
   record.parent = {.start = raw->parent_start, .tgid = raw->parent_tgid};
   record.was_running = raw->header.kind == HINOMI_TASK;
   record.has_executable = raw->has_exe != 0;
-  record.file = {.inode = raw->exe_inode, .size = raw->exe_size, .ctime = raw->exe_ctime, .mtime = raw->exe_mtime, .dev = raw->exe_dev};
+  record.file = {.inode = raw->exe_inode,
+                 .size = raw->exe_size,
+                 .ctime = raw->exe_ctime,
+                 .mtime = raw->exe_mtime,
+                 .dev = raw->exe_dev};
   record.file_links = raw->exe_links;
   record.cgroup_id = raw->cgroup_id;
   record.user = raw->uid;
@@ -88,7 +94,8 @@ base::Result<Record> decode_exec(ByteView bytes) {
   record.terminal = TRY(take_text(rest, raw->tty_length, HINOMI_TTY_LIMIT, "the terminal"));
   record.arguments = TRY(take(rest, raw->args_kept, HINOMI_ARGS_LIMIT, "the arguments"));
   if (!rest.empty()) return fail(Errc::malformed, "record: exec has bytes that no part claims");
-  if (record.arguments.size() > record.arguments_length) return fail(Errc::malformed, "record: more arguments than there are");
+  if (record.arguments.size() > record.arguments_length)
+    return fail(Errc::malformed, "record: more arguments than there are");
   if (record.has_executable) {
     record.executable = TRY(path_from(executable, (flags & HINOMI_EXE_INCOMPLETE) != 0));
     if (record.file_links == 0) record.executable += " (deleted)";
@@ -100,7 +107,8 @@ base::Result<Record> decode_exec(ByteView bytes) {
 base::Result<Record> decode_network(const hinomi_header& header, ByteView bytes) {
   const auto raw = fixed_part<hinomi_network>(bytes);
   if (!raw || bytes.size() != sizeof(hinomi_network)) return fail(Errc::malformed, "record: network has another size");
-  if (raw->family != AF_INET && raw->family != AF_INET6) return fail(Errc::malformed, "record: not an internet address family");
+  if (raw->family != AF_INET && raw->family != AF_INET6)
+    return fail(Errc::malformed, "record: not an internet address family");
   const std::size_t length = raw->family == AF_INET ? 4 : 16;
   NetworkRecord record;
   record.time = header.time;
@@ -122,7 +130,9 @@ std::uint64_t time_of_record(ByteView bytes) {
 
 std::size_t size_of_record(ByteView bytes) {
   const auto header = fixed_part<hinomi_header>(bytes);
-  if (!header || header->size < sizeof(hinomi_header) || header->size > HINOMI_RECORD_LIMIT || header->size > bytes.size()) return 0;
+  if (!header || header->size < sizeof(hinomi_header) || header->size > HINOMI_RECORD_LIMIT ||
+      header->size > bytes.size())
+    return 0;
   return header->size;
 }
 

@@ -35,8 +35,8 @@ struct FileIdentity {
 struct ExecRecord {
   std::uint64_t time = 0;  // CLOCK_BOOTTIME nanoseconds, here and below
   ProcessKey process;
-  ProcessKey parent;  // the real parent at this moment: may be the reaper that adopted it
-  bool was_running = false;  // from the start-up iterator: not an event
+  ProcessKey parent;            // the real parent at this moment: may be the reaper that adopted it
+  bool was_running = false;     // from the start-up iterator: not an event
   bool has_executable = false;  // false for kernel threads
   FileIdentity file;
   std::uint32_t file_links = 0;
@@ -95,6 +95,7 @@ struct std::hash<hinomi::observe::endpoint::ProcessKey> {
 template <>
 struct std::hash<hinomi::observe::endpoint::FileIdentity> {
   std::size_t operator()(const hinomi::observe::endpoint::FileIdentity& file) const noexcept {
-    return std::hash<std::uint64_t>{}((file.inode ^ static_cast<std::uint64_t>(file.ctime)) * 0x9e3779b97f4a7c15ULL ^ file.size);
+    return std::hash<std::uint64_t>{}((file.inode ^ static_cast<std::uint64_t>(file.ctime)) * 0x9e3779b97f4a7c15ULL ^
+                                      file.size);
   }
 };

@@ -34,8 +34,8 @@ std::string ended(std::string_view arguments) {
 
 }  // namespace
 
-Translator::Translator(const base::Uuid& boot, const std::vector<EventKind>& kinds, Digester& digester, const base::Clock& clock,
-                       ProcessTable::Limits limits, UserNames users)
+Translator::Translator(const base::Uuid& boot, const std::vector<EventKind>& kinds, Digester& digester,
+                       const base::Clock& clock, ProcessTable::Limits limits, UserNames users)
     : digester_(digester), clock_(clock), table_(boot, limits), users_(std::move(users)) {
   if (kinds.empty()) kinds_.set();
   for (const EventKind kind : kinds) kinds_.set(static_cast<std::size_t>(kind));

@@ -22,8 +22,8 @@ class Translator {
   static constexpr std::size_t kAncestorsShown = 16;
 
   // `kinds`: the kinds to speak of; empty means all. Processes are followed whatever they are.
-  Translator(const base::Uuid& boot, const std::vector<model::EventKind>& kinds, Digester& digester, const base::Clock& clock,
-             ProcessTable::Limits limits = {}, UserNames users = UserNames());
+  Translator(const base::Uuid& boot, const std::vector<model::EventKind>& kinds, Digester& digester,
+             const base::Clock& clock, ProcessTable::Limits limits = {}, UserNames users = UserNames());
 
   // Wall clock = boot clock + offset, nanoseconds; follows the system's clock when that is set.
   void set_clock_offset(std::int64_t nanoseconds) { offset_ = nanoseconds; }
