@@ -66,7 +66,7 @@ const finding = (number: number): Finding => ({
   engine: 'hinomi-detect/1', organisation, system: 'staff-pcs', host, host_name: 'pc-0412', source_time: '2026-11-21T07:00:11.5Z', received_time: received, process_guid: guid(5),
   ancestry: ['/usr/lib/systemd/systemd', '/usr/sbin/sshd', '/usr/bin/bash', '/dev/shm/.x'].map((executable, at) => ({ guid: guid(at + 1), executable })),
   matched: [{ field: 'Image', value: '/dev/shm/.x' }, { field: 'CommandLine', value: '/dev/shm/.x --to \\u{202e}gpj.exe <b>not bold</b>' }],
-  evidence: [{ entry: { log: origin, index: 5 }, event: `${sensor}.00c0ffee00c0ffee.42` }],
+  evidence: [{ log: origin, index: 5, event: `${sensor}.00c0ffee00c0ffee.42` }],
 });
 const findings = Array.from({ length: 9 }, (_, number) => finding(number));
 const indicators: Indicator[] = (['candidate', 'published', 'held'] as const).map((state, number) => ({

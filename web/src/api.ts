@@ -35,7 +35,7 @@ export interface RecordedEvent {
   fields: Record<string, FieldValue>;
 }
 
-export interface Evidence { entry: EntryRef; event: string }
+export interface Evidence { log: string; index: number; event: string }
 
 export interface Finding {
   id: string;

@@ -41,6 +41,15 @@ function common_facts(detail: FindingDetail, rule_title: string): Record<string,
   return facts;
 }
 
+// By which door the line came in: some are no person at all.
+const schedules = new Set(['cron', 'crond', 'atd']);
+const switches = new Set(['sudo', 'su', 'doas']);
+
+function nearer_name(step: string, program: string | undefined): string {
+  if (step !== 'login' || program === undefined) return step;
+  return schedules.has(program) ? 'scheduled' : switches.has(program) ? 'became' : step;
+}
+
 const paths = new Set(['program', 'parent', 'shell', 'executable', 'interpreter']);
 
 function fact_text(name: string, value: FieldValue): string {
@@ -73,7 +82,9 @@ export function plain_steps(detail: FindingDetail, rule_title: string): PlainSte
   return steps.map(({ step, time, facts }) => {
     const own: Record<string, string> = {};
     for (const [name, value] of Object.entries(facts ?? {}))
-      if (value !== null && value !== undefined && value !== '' && name !== 'rule') own[name] = fact_text(name, value);
-    return { step, time: time ?? null, facts: { ...common, ...own }, others: Object.entries(own) };
+      if (value !== null && value !== undefined && value !== '' && name !== 'rule' && name !== 'level') own[name] = fact_text(name, value);
+    // A name says more than a number, where there is one.
+    if (own['hostname'] !== undefined) own['address'] = own['hostname'];
+    return { step: nearer_name(step, own['program']), time: time ?? null, facts: { ...common, ...own }, others: Object.entries(own) };
   });
 }

@@ -123,7 +123,7 @@ function Detail({ detail }: { detail: FindingDetail }) {
       <section className="card" aria-labelledby="evidence-title">
         <h2 id="evidence-title">{t('evidence.title')}</h2>
         <p>{t('evidence.lead')}</p>
-        {finding.evidence.map((item) => <EvidenceItem key={`${item.entry.log}#${item.entry.index}#${item.event}`} evidence={item} organisation={finding.organisation} />)}
+        {finding.evidence.map((item) => <EvidenceItem key={`${item.log}#${item.index}#${item.event}`} evidence={item} organisation={finding.organisation} />)}
       </section>
       <div className="two">
         <section className="card" aria-labelledby="rule-title">

@@ -6,6 +6,7 @@ import { useWords, When } from '../language.tsx';
 import { useFilters } from '../parts/filters.ts';
 import { LevelMark, tactic_key, tag_name, technique } from '../parts/marks.tsx';
 import { Empty, Problem, Waiting } from '../parts/notes.tsx';
+import { useRuleTitles } from '../parts/rule_titles.ts';
 import { Link } from '../router.tsx';
 import { base_name, show } from '../show.ts';
 
@@ -13,6 +14,7 @@ export function FindingsPage() {
   const { t } = useWords();
   const [filters, set_filter] = useFilters(['level', 'host', 'organisation', 'rule'] as const);
   const list = usePages<Finding, 'findings'>('/findings', 'findings', { ...filters, limit: 50 });
+  const title_of = useRuleTitles(list.items);
   const hosts = useAnswer<{ hosts: Host[] }>('/hosts');
   const status = useAnswer<Status>('/status');
   const organisations = status.value?.organisations ?? [];
@@ -52,7 +54,7 @@ export function FindingsPage() {
             <Link to={`/findings/${encodeURIComponent(finding.id)}`} className="row">
               <LevelMark level={finding.rule.level} />
               <span className="cell-title">
-                <strong>{show(finding.rule.title)}</strong>
+                <strong>{title_of(finding)}</strong>
                 <span className="soft mono small">{finding.ancestry.slice(-4).map((one) => base_name(one.executable)).join(' › ')}</span>
               </span>
               <span className="cell-host">{show(finding.host_name)}<span className="soft small">{show(finding.organisation)} · {show(finding.system)}</span></span>

@@ -67,12 +67,12 @@ function Detail({ indicator, session, again }: { indicator: Indicator; session: 
       <section className="card" aria-labelledby="evidence-title">
         <h2 id="evidence-title">{t('evidence.title')}</h2>
         <p>{t('evidence.lead')}</p>
-        {indicator.evidence.map((item) => <EvidenceItem key={`${item.entry.log}#${item.entry.index}#${item.event}`} evidence={item} organisation={indicator.organisation} />)}
+        {indicator.evidence.map((item) => <EvidenceItem key={`${item.log}#${item.index}#${item.event}`} evidence={item} organisation={indicator.organisation} />)}
       </section>
       {indicator.published_by && (
         <section className="card" aria-labelledby="act-title">
           <h2 id="act-title">{t('indicator.act')}</h2>
-          <EvidenceItem evidence={{ entry: indicator.published_by, event: '' }} organisation={organisation_of(indicator.published_by.log) ?? indicator.organisation} />
+          <EvidenceItem evidence={{ ...indicator.published_by, event: '' }} organisation={organisation_of(indicator.published_by.log) ?? indicator.organisation} />
         </section>
       )}
     </article>

@@ -94,7 +94,7 @@ export function ProcessTree({ processes, connections }: { processes: Process[]; 
             }}>
             <rect width={layout.box_width} height={layout.box_height} rx="7" />
             {node.process?.is_subject && <path className="flag" d={`M${layout.box_width - 20} 0v15l5-4 5 4V0Z`} />}
-            <text className="box-name" x="12" y="20">{name}</text>
+            <text className="box-name" x="12" y="20">{`${name} `}</text>
             <text className="box-more" x="12" y="36">{more}</text>
           </g>
           );

@@ -29,16 +29,16 @@ export function EvidenceItem({ evidence, organisation }: { evidence: Evidence; o
   const [outcome, set_outcome] = useState<Outcome | null>(null);
   const [problem, set_problem] = useState<string | null>(null);
   const [busy, set_busy] = useState(false);
-  const setting = `hinomi.vkey.${evidence.entry.log}`;
+  const setting = `hinomi.vkey.${evidence.log}`;
 
   const run = async (altered: boolean): Promise<void> => {
     set_busy(true);
     set_problem(null);
     set_outcome(null);
     try {
-      const answer = await get<LogProof>(`/logs/${encodeURIComponent(organisation)}/entries/${evidence.entry.index}`);
+      const answer = await get<LogProof>(`/logs/${encodeURIComponent(organisation)}/entries/${evidence.index}`);
       const proof = altered ? with_changed_bit(answer) : answer;
-      const checks = await verify_entry(proof, evidence.entry, organisation, read_setting(setting));
+      const checks = await verify_entry(proof, evidence, organisation, read_setting(setting));
       const verdict = verdict_of(checks);
       if (verdict === 'good' && !altered && read_setting(setting) === null) keep_setting(setting, proof.vkey);
       set_outcome({ checks, verdict, altered, proof });
@@ -51,8 +51,8 @@ export function EvidenceItem({ evidence, organisation }: { evidence: Evidence; o
   return (
     <div className="evidence">
       <dl className="facts">
-        <div className="fact"><dt>{t('evidence.log')}</dt><dd className="mono">{show(evidence.entry.log)}</dd></div>
-        <div className="fact"><dt>{t('evidence.entry')}</dt><dd className="mono">#{evidence.entry.index}</dd></div>
+        <div className="fact"><dt>{t('evidence.log')}</dt><dd className="mono">{show(evidence.log)}</dd></div>
+        <div className="fact"><dt>{t('evidence.entry')}</dt><dd className="mono">#{evidence.index}</dd></div>
         {evidence.event !== '' && <div className="fact"><dt>{t('evidence.event')}</dt><dd className="mono">{show(evidence.event)}</dd></div>}
       </dl>
       <div className="actions">
