@@ -181,6 +181,9 @@ export function query_of(parameters: Parameters): string {
   return text === '' ? '' : `?${text}`;
 }
 
+// The session ended: the frame shows the login again.
+export const nobody = 'hinomi:nobody';
+
 async function ask<T>(method: 'GET' | 'POST', path: string, body: unknown, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
@@ -203,6 +206,7 @@ async function ask<T>(method: 'GET' | 'POST', path: string, body: unknown, signa
     throw new ApiError(response.status, 'malformed', `answer ${response.status} is not JSON`);
   }
   if (!response.ok) {
+    if (response.status === 401 && path !== '/login' && path !== '/session') window.dispatchEvent(new Event(nobody));
     const error = (json as { error?: { code?: string; message?: string } } | null)?.error;
     throw new ApiError(response.status, error?.code ?? String(response.status), error?.message ?? response.statusText);
   }

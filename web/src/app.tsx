@@ -1,7 +1,7 @@
 // Who is asking, which page they see, and the frame around it.
 
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { ApiError, get, post, type Session } from './api.ts';
+import { ApiError, get, nobody, post, type Session } from './api.ts';
 import { useWords, type Key } from './language.tsx';
 import { FindingPage } from './pages/finding.tsx';
 import { FindingsPage } from './pages/findings.tsx';
@@ -34,6 +34,12 @@ export function App() {
   useEffect(() => {
     if (!at_login) void ask();
   }, [ask, at_login]);
+
+  useEffect(() => {
+    const ended = (): void => set_who({ state: 'nobody' });
+    window.addEventListener(nobody, ended);
+    return () => window.removeEventListener(nobody, ended);
+  }, []);
 
   if (at_login || who.state === 'nobody')
     return <LoginPage done={() => {

@@ -41,6 +41,15 @@ export interface Words {
   number: (value: number | null | undefined) => string;
 }
 
+// Why the centre held an indicator back: "reason" or "reason: which", in the reader's words where they are known.
+export function reason_text(reason: string | null | undefined, words: Words): string {
+  if (!reason) return '';
+  const at = reason.indexOf(': ');
+  const name = at < 0 ? reason : reason.slice(0, at);
+  const key = `reason.${name.replaceAll(' ', '-')}`;
+  return has_message(key) ? words.t(key) + (at < 0 ? '' : ` (${reason.slice(at + 2)})`) : reason;
+}
+
 const Context = createContext<Words | null>(null);
 
 export function read_setting(name: string): string | null {

@@ -3,7 +3,7 @@
 import { useRef, useState } from 'react';
 import { ApiError, post, type Indicator, type Session } from '../api.ts';
 import { useAnswer } from '../ask.ts';
-import { useWords, When } from '../language.tsx';
+import { reason_text, useWords, When } from '../language.tsx';
 import { LevelMark, StateMark } from '../parts/marks.tsx';
 import { Fact, Shown } from '../parts/notes.tsx';
 import { EvidenceItem } from '../parts/verify.tsx';
@@ -28,14 +28,15 @@ export function IndicatorPage({ id, session }: { id: string; session: Session })
 }
 
 function Detail({ indicator, session, again }: { indicator: Indicator; session: Session; again: () => void }) {
-  const { t } = useWords();
+  const words = useWords();
+  const { t } = words;
   return (
     <article>
       <header className="finding-head">
         <StateMark state={indicator.state} />
         <h1 tabIndex={-1} className="mono value">{show(indicator.value)}</h1>
         <p className="soft">{t(`type.${indicator.type}`)} · {show(indicator.organisation)} · <When at={indicator.created} full /></p>
-        <p className="lead">{t(`indicator.means_${indicator.state}`)}{indicator.reason ? ` ${show(indicator.reason)}` : ''}</p>
+        <p className="lead">{t(`indicator.means_${indicator.state}`)}{indicator.reason ? ` ${show(reason_text(indicator.reason, words))}` : ''}</p>
         {may_publish(session, indicator) && <Publish indicator={indicator} done={again} />}
       </header>
       <div className="two">

@@ -2,7 +2,7 @@
 
 import type { Indicator, Session } from '../api.ts';
 import { usePages } from '../ask.ts';
-import { useWords, When } from '../language.tsx';
+import { reason_text, useWords, When } from '../language.tsx';
 import { useFilters } from '../parts/filters.ts';
 import { LevelMark, StateMark } from '../parts/marks.tsx';
 import { Empty, Problem, Waiting } from '../parts/notes.tsx';
@@ -13,7 +13,8 @@ const states = ['candidate', 'held', 'published'] as const;
 const types = ['file-sha256', 'ipv4-addr', 'ipv6-addr', 'domain-name'] as const;
 
 export function IndicatorsPage({ session }: { session: Session }) {
-  const { t } = useWords();
+  const words = useWords();
+  const { t } = words;
   const [filters, set_filter] = useFilters(['state', 'type'] as const);
   const list = usePages<Indicator, 'indicators'>('/indicators', 'indicators', { ...filters, limit: 50 });
   return (
@@ -42,7 +43,7 @@ export function IndicatorsPage({ session }: { session: Session }) {
           <li key={indicator.id}>
             <Link to={`/indicators/${encodeURIComponent(indicator.id)}`} className="row">
               <StateMark state={indicator.state} />
-              <span className="cell-title"><strong className="mono">{show(indicator.value)}</strong><span className="soft small">{t(`type.${indicator.type}`)}{indicator.reason ? ` · ${show(indicator.reason)}` : ''}</span></span>
+              <span className="cell-title"><strong className="mono">{show(indicator.value)}</strong><span className="soft small">{t(`type.${indicator.type}`)}{indicator.reason ? ` · ${show(reason_text(indicator.reason, words))}` : ''}</span></span>
               <LevelMark level={indicator.level} />
               <span className="cell-host">{show(indicator.organisation)}<span className="soft small">{t('indicators.from', { count: indicator.findings.length })}</span></span>
               <span className="cell-time"><When at={indicator.modified} /></span>

@@ -13,7 +13,7 @@ import { base_name, show } from '../show.ts';
 const RateChart = lazy(() => import('../parts/rate_chart.tsx'));
 
 const shown_events = 150;
-const span_seconds = 180;
+const span_seconds = 120;
 const kinds = ['process_start', 'process_exit', 'process_fork', 'process_digest', 'network_connect', 'network_accept', 'loss', 'sensor_start', 'sensor_stop'];
 
 interface EventPage { events: RecordedEvent[]; next: string | null }
