@@ -126,7 +126,8 @@ base::Result<SpoolRecord> read_record(base::ByteView bytes) {
       default: in.skip();
     }
   }
-  if (out.salt.size() != kSalt) return fail(Errc::malformed, "spool record: the salt must have 32 bytes");
+  if (out.salt.size() != (out.frame.empty() ? 0 : kSalt))
+    return fail(Errc::malformed, "spool record: a salt of 32 bytes belongs to a frame, and none to no frame");
   if (out.frame.size() > kMaxFrame) return fail(Errc::too_large, "spool record: the frame has more than 1 MiB");
   return out;
 }
@@ -212,6 +213,7 @@ base::Status check_frame(const LedgerLeaf& leaf, const SpoolRecord& record) {
   if (record.frame.size() != leaf.frame_length)
     return fail(Errc::corrupt,
                 fmt::format("the frame has {} bytes, its leaf says {}", record.frame.size(), leaf.frame_length));
+  if (record.frame.empty() && record.salt.empty() && leaf.frame_digest.is_zero()) return {};
   if (base::sha256({record.salt, record.frame}) != leaf.frame_digest)
     return fail(Errc::corrupt, "the frame's digest is not the one its leaf commits to");
   return {};
@@ -219,6 +221,7 @@ base::Status check_frame(const LedgerLeaf& leaf, const SpoolRecord& record) {
 
 base::Result<std::vector<model::Event>> open_record(const LedgerLeaf& leaf, const SpoolRecord& record) {
   TRY_VOID(check_frame(leaf, record));
+  if (record.frame.empty()) return std::vector<model::Event>{};
   const base::Bytes content = TRY(decompress_frame(record.frame));
   return model::decode_events(content, leaf.sensor, leaf.epoch);
 }

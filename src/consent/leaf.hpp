@@ -35,7 +35,7 @@ struct LedgerLeaf {
   std::uint64_t lost = 0;  // sum of loss_count over the loss events in the frame
   base::Digest manifest;
   std::uint64_t frame_length = 0;
-  base::Digest frame_digest;             // SHA-256(salt || frame)
+  base::Digest frame_digest;             // SHA-256(salt || frame); zero without a frame
   std::optional<base::Digest> previous;  // RFC 6962 hash of the leaf before; none for the first
   base::Time made;
   Counts withheld;  // what the manifest kept back since the leaf before; these have no sequence numbers
@@ -52,8 +52,8 @@ base::Bytes encode(const LedgerLeaf& leaf);
 base::Result<LedgerLeaf> decode_leaf(base::ByteView bytes);
 
 struct SpoolRecord {
-  base::Bytes salt;   // 32 bytes
-  base::Bytes frame;  // zstd of an EventList
+  base::Bytes salt;   // 32 bytes; empty without a frame
+  base::Bytes frame;  // zstd of an EventList; empty for a heartbeat
 };
 base::Bytes encode(const SpoolRecord& record);
 base::Result<SpoolRecord> decode_record(base::ByteView bytes);
