@@ -18,6 +18,9 @@
 #define TCP_SYN_RECV 3
 #define TCP_LISTEN 10
 
+const volatile __u8 want_connect = 1;
+const volatile __u8 want_accept = 1;
+
 struct note {
   __u64 start;
   __u32 tgid;
@@ -60,6 +63,7 @@ int BPF_PROG(inet_sock_set_state, struct sock* sk, int old_state, int new_state)
 
   struct note* note = bpf_sk_storage_get(&notes, sk, 0, 0);
   bool is_accept = note ? note->is_listener : old_state == TCP_SYN_RECV;
+  if (is_accept ? !want_accept : !want_connect) return 0;
   __u16 kind = is_accept ? HINOMI_ACCEPT : HINOMI_CONNECT;
   struct hinomi_counter* counter = count_seen(kind);
   if (note && note->is_muted) {

@@ -286,11 +286,15 @@ base::Result<std::unique_ptr<Kernel>> Kernel::open(const KernelOptions& options)
         bpf_map__set_max_entries(skeleton.maps.exec_scratch, static_cast<std::uint32_t>(cpus));
       },
       mute, state->hooks));
-  if (options.network) {
+  if (options.connects || options.accepts) {
     const base::Status loaded = state->network.load<network_bpf>(
         types.get(),
-        [&](network_bpf& skeleton) { configure_common(skeleton, ring_size(options.network_ring), options); }, mute,
-        state->hooks);
+        [&](network_bpf& skeleton) {
+          configure_common(skeleton, ring_size(options.network_ring), options);
+          skeleton.rodata->want_connect = options.connects;
+          skeleton.rodata->want_accept = options.accepts;
+        },
+        mute, state->hooks);
     (void)loaded;  // the reasons stand in hooks
   } else {
     for (const char* name : {"inet_sock_set_state", "listening_sockets"})

@@ -57,7 +57,8 @@ struct RecordBatch {
 };
 
 struct KernelOptions {
-  bool network = true;
+  bool connects = true;  // neither: the network's hooks are not loaded
+  bool accepts = true;
   std::size_t process_ring = 8U << 20;  // bytes; raised to the next power of two
   std::size_t network_ring = 4U << 20;
   std::vector<std::uint32_t> muted_processes;  // thread-group ids, at most 256

@@ -78,20 +78,22 @@ Observer::~Observer() { stop(); }
 
 base::Result<std::unique_ptr<Observer>> Observer::start(Options options, EventSink& sink, const base::Clock& clock) {
   const base::Uuid boot = TRY(read_boot_id());
-  auto state = std::make_unique<State>(std::move(options), sink, clock, boot);
-  const auto& kinds = state->options.kinds;
-  const auto asked = [&kinds](EventKind kind) {
+  const auto asked = [&kinds = options.kinds](EventKind kind) {
     return kinds.empty() || std::ranges::find(kinds, kind) != kinds.end();
   };
-  state->kernel = TRY(Kernel::open({.network = asked(EventKind::network_connect) || asked(EventKind::network_accept),
-                                    .process_ring = state->options.process_ring,
-                                    .network_ring = state->options.network_ring,
-                                    .muted_processes = state->options.muted_processes,
-                                    .muted_cgroups = state->options.muted_cgroups}));
+  std::unique_ptr<Kernel> kernel = TRY(Kernel::open({.connects = asked(EventKind::network_connect),
+                                                     .accepts = asked(EventKind::network_accept),
+                                                     .process_ring = options.process_ring,
+                                                     .network_ring = options.network_ring,
+                                                     .muted_processes = options.muted_processes,
+                                                     .muted_cgroups = options.muted_cgroups}));
+  (void)kernel->note_listeners();  // where that hook is off, accepts of older listeners come without a process
+  if (options.give_up_privileges) TRY_VOID(options.give_up_privileges());
+  auto state = std::make_unique<State>(std::move(options), sink, clock, boot);
+  state->kernel = std::move(kernel);
   state->losses_told = clock.now();
   state->offset = clock_offset();
   state->translator.set_clock_offset(state->offset);
-  (void)state->kernel->note_listeners();  // where that hook is off, accepts of older listeners come without a process
   state->look_at_running();
   State* reader = state.get();
   state->reader = std::thread([reader] { reader->run(); });

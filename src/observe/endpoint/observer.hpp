@@ -12,6 +12,7 @@
 #include <hinomi/observe/endpoint/kernel.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -36,7 +37,11 @@ struct Options {
   unsigned digest_workers = 1;
   std::uint64_t digest_size_limit = 512ULL << 20;  // bytes of a file; larger ones have no digest
   std::size_t process_limit = 32'768;              // entries of the process table
-  std::chrono::milliseconds poll{50};              // longest time that a record waits in a ring that is not filling
+  // Called once, when all that needs the right to load BPF is done and before any thread starts: here the caller gives up
+  // its privileges (capabilities belong to threads, and threads inherit them). CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are
+  // what digests need from then on. An error stops the start.
+  std::function<base::Status()> give_up_privileges;
+  std::chrono::milliseconds poll{50};  // longest time that a record waits in a ring that is not filling
 };
 
 class Observer {

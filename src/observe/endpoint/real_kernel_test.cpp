@@ -14,8 +14,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -364,6 +366,86 @@ TEST_F(RealKernel, knows_who_listened_before_it_came) {
   for (const Event& event : kept_.of(EventKind::network_accept, getpid()))
     accepts += event.number(Field::destination_port) == ntohs(address.sin_port) ? 1 : 0;
   EXPECT_EQ(accepts, 1);
+}
+
+TEST_F(RealKernel, keeps_a_process_the_same_when_another_of_its_threads_executes) {
+  START_OR_SKIP();
+  const auto ended = run([] {
+    std::thread([] { execl("/bin/true", "true", nullptr); }).detach();
+    pause();
+  });
+  stop();
+  const Event fork = kept_.of(EventKind::process_fork, getpid()).front();
+  EXPECT_EQ(fork.number(Field::child_id), static_cast<std::uint64_t>(ended.pid));
+  EXPECT_EQ(only(EventKind::process_start, ended.pid).bytes(Field::process_guid), fork.bytes(Field::child_guid));
+  EXPECT_EQ(only(EventKind::process_exit, ended.pid).bytes(Field::process_guid), fork.bytes(Field::child_guid));
+  EXPECT_EQ(only(EventKind::process_exit, ended.pid).number(Field::exit_code), 0U);
+}
+
+TEST_F(RealKernel, names_paths_as_their_mount_namespace_has_them) {
+  START_OR_SKIP();
+  const std::string place = folder_ + "/place";
+  ASSERT_TRUE(base::make_folder(place));
+  const auto ended = run([&] {
+    if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(99);
+    if (mount("none", place.c_str(), "tmpfs", 0, nullptr) != 0) _exit(99);
+    std::filesystem::copy_file(std::filesystem::canonical("/bin/sleep"), place + "/nap");
+    if (chdir(place.c_str()) == 0) execl("./nap", "nap", "0.2", nullptr);
+  });
+  stop();
+  if (WEXITSTATUS(ended.status) == 99) GTEST_SKIP() << "skipped: this machine makes no mount namespace";
+  const Event event = only(EventKind::process_start, ended.pid);
+  EXPECT_EQ(event.bytes(Field::process_executable), place + "/nap");
+  EXPECT_EQ(event.bytes(Field::process_working_directory), place);
+  EXPECT_EQ(only(EventKind::process_digest, ended.pid).digest(Field::process_sha256),
+            base::sha256(*base::read_file(std::filesystem::canonical("/bin/sleep"))));
+}
+
+TEST_F(RealKernel, keeps_the_lower_end_of_a_path_that_is_too_long) {
+  START_OR_SKIP();
+  const std::string name(200, 'd');
+  const auto ended = run([&] {
+    if (chdir(folder_.c_str()) != 0) _exit(99);
+    for (int i = 0; i < 30; ++i)
+      if (mkdir(name.c_str(), 0755) != 0 || chdir(name.c_str()) != 0) _exit(99);
+    execl("/bin/true", "true", nullptr);
+  });
+  stop();
+  ASSERT_EQ(ended.status, 0);
+  const std::string folder(only(EventKind::process_start, ended.pid).bytes(Field::process_working_directory));
+  EXPECT_TRUE(folder.starts_with("(...)/" + name)) << folder.substr(0, 40);
+  EXPECT_TRUE(folder.ends_with("/" + name));
+  EXPECT_GT(folder.size(), 3'500U);
+}
+
+TEST_F(RealKernel, goes_on_without_the_rights_that_it_needed_to_start) {
+  const auto ended = run([&] {
+    Options options;
+    options.process_ring = 4'096;
+    options.give_up_privileges = [] {
+      __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+      __user_cap_data_struct keep[2]{};
+      keep[0].effective = keep[0].permitted = 1U << CAP_SYS_PTRACE | 1U << CAP_DAC_READ_SEARCH;
+      return syscall(SYS_capset, &header, keep) == 0 ? base::Status() : base::fail(base::Errc::forbidden, "capset");
+    };
+    if (!start(options)) _exit(77);
+    {
+      const std::lock_guard hold(kept_.gate);
+      for (int i = 0; i < 100; ++i) run(std::vector<std::string>{"/bin/true"});
+    }
+    usleep(1'200'000);  // the next look at losses, which reads counters and runs the iterator again
+    const auto last = run(std::vector<std::string>{"/bin/sleep", "0.1"});
+    stop();
+    bool lost = false;
+    for (const Event& event : kept_.of(EventKind::loss)) lost |= event.bytes(Field::loss_of) == "process_start";
+    const auto starts = kept_.of(EventKind::process_start, last.pid);
+    const bool digested = starts.size() == 1 && (starts[0].has(Field::process_sha256) ||
+                                                 kept_.of(EventKind::process_digest, last.pid).size() == 1);
+    const bool known_parent = starts.size() == 1 && !starts[0].bytes(Field::parent_executable).empty();
+    _exit((lost ? 0 : 1) | (digested ? 0 : 2) | (known_parent ? 0 : 4));
+  });
+  if (WEXITSTATUS(ended.status) == 77) GTEST_SKIP() << "skipped: this machine does not load BPF programs";
+  EXPECT_EQ(WEXITSTATUS(ended.status), 0);
 }
 
 TEST_F(RealKernel, counts_what_a_ring_that_is_too_small_loses) {
