@@ -186,11 +186,15 @@ base::Status Store::write_rows(const Rows& rows, const CorridorPoint& point, std
   return connection.run("COMMIT");  // a connection that ends without it takes everything back
 }
 
-base::Status Store::write(const Rows& rows, const CorridorPoint& point) {
+base::Status Store::write(const Rows& rows, std::uint64_t from, const CorridorPoint& point) {
   base::Lock lock(writing_);
   std::map<std::string, Host> changed;
   const std::uint64_t arrival = arrived_.load();
   TRY_VOID(open_again());
+  const auto stands = TRY(corridor(point.log));
+  if ((stands ? stands->next : 0) != from)
+    return base::fail(base::Errc::conflict, fmt::format("store: {} has been read up to {}, not {}", point.log,
+                                                        stands ? stands->next : 0, from));
   base::Status written = write_rows(rows, point, changed, arrival);
   if (!written) {
     base::Lock opening(opening_);

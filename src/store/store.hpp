@@ -167,8 +167,9 @@ class Store {
 
   [[nodiscard]] const std::string& notice() const { return notice_; }  // empty if there is nothing to say
 
-  // One transaction: the rows and the new place in the log, or nothing.
-  base::Status write(const Rows& rows, const CorridorPoint& point);
+  // One transaction: the rows and the new place in the log, or nothing. `from`: the place that the rows begin at; conflict if the
+  // tables stand elsewhere, so that rows are never written twice, whatever is tried again.
+  base::Status write(const Rows& rows, std::uint64_t from, const CorridorPoint& point);
   // The committed place; nothing if this log was never read.
   base::Result<std::optional<CorridorPoint>> corridor(const std::string& log) const;
 

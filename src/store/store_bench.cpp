@@ -30,7 +30,8 @@ void write_events(benchmark::State& state) {
     }
     std::uint64_t next = 0;
     for (auto _ : state)
-      if (!store->write(rows, {"log", ++next, "", ""})) return state.SkipWithError("write");
+      if (!store->write(rows, next, {"log", next + 1, "", ""})) return state.SkipWithError("write");
+      else ++next;
     state.SetItemsProcessed(state.iterations() * state.range(0));
   }
   base::fs::remove_all(folder);

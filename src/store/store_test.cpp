@@ -104,7 +104,8 @@ Rows some_rows(std::string_view owner, unsigned from, std::uint64_t first, std::
 }
 
 void write(Store& store, const Rows& rows, std::string_view owner, std::uint64_t next) {
-  const auto status = store.write(rows, {log_of(owner), next, "detector\0state", "judge"});
+  const auto stands = store.corridor(log_of(owner)).value();
+  const auto status = store.write(rows, stands ? stands->next : 0, {log_of(owner), next, "detector\0state", "judge"});
   ASSERT_TRUE(status) << status.error().what;
 }
 
@@ -203,7 +204,8 @@ TEST(Store, writes_rows_and_place_together_or_not_at_all_under_kill) {
         Rows rows = some_rows("city", 1, next * kEvents + 1, kEvents, next);
         rows.findings = {finding(rows.events.front())};
         rows.indicators = {indicator("city", "192.0.2.1", static_cast<std::int64_t>(next))};
-        if (!(*store)->write(rows, {log_of("city"), ++next, "", ""})) _exit(4);
+        if (!(*store)->write(rows, next, {log_of("city"), next + 1, "", ""})) _exit(4);
+        ++next;
         if (::write(channel[1], &next, sizeof next) != sizeof next) _exit(5);
       }
     }
@@ -229,6 +231,16 @@ TEST(Store, writes_rows_and_place_together_or_not_at_all_under_kill) {
     EXPECT_EQ(counts.indicators, 1U);
     EXPECT_EQ(store->events_since(Scope::everything(), {0}).value(), point->next * kEvents);
   }
+}
+
+TEST(Store, writes_nothing_twice) {
+  const Folder folder;
+  const auto store = open_store(folder.path);
+  const Rows rows = some_rows("city", 1, 1, 10, 0);
+  ASSERT_TRUE(store->write(rows, 0, {log_of("city"), 1, "", ""}));
+  EXPECT_EQ(store->write(rows, 0, {log_of("city"), 1, "", ""}).error().code, base::Errc::conflict);
+  EXPECT_EQ(store->write(rows, 2, {log_of("city"), 3, "", ""}).error().code, base::Errc::conflict);
+  EXPECT_EQ(store->counts(Scope::everything()).value().events, 10U);
 }
 
 TEST(Store, throws_away_another_layout_and_says_so) {
@@ -478,7 +490,7 @@ TEST(Store, survives_a_full_disk) {
       return rows;
     };
     while (next < 60) {
-      status = store->write(rows_for(next), {log_of("city"), next + 1, "", ""});
+      status = store->write(rows_for(next), next, {log_of("city"), next + 1, "", ""});
       if (!status) break;
       ++next;
     }
@@ -487,7 +499,7 @@ TEST(Store, survives_a_full_disk) {
         << status.error().what;
     base::fs::remove(folder.path / "filler");
     // Goes on from the last commit, with the same rows.
-    status = store->write(rows_for(next), {log_of("city"), next + 1, "", ""});
+    status = store->write(rows_for(next), next, {log_of("city"), next + 1, "", ""});
     ASSERT_TRUE(status) << status.error().what;
     const auto point = store->corridor(log_of("city")).value();
     ASSERT_TRUE(point) << store->notice();
