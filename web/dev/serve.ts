@@ -82,7 +82,7 @@ function detail(id: string): FindingDetail {
     ({ guid: guid(number), parent_guid: parent === 0 ? null : guid(parent), pid: 400 + number * 31, executable, command_line, user, start: `2026-11-21T07:00:0${number}.000Z`, end: null, exit_code: null, ...more });
   return {
     finding: chosen,
-    events: [],
+    events: [event(1003), event(1001)],
     processes: [
       process(1, 0, '/usr/lib/systemd/systemd', '/sbin/init', 'root'), process(2, 1, '/usr/sbin/sshd', 'sshd: tanaka [priv]', 'root'), process(3, 2, '/usr/bin/bash', '-bash', 'tanaka'),
       process(5, 3, '/dev/shm/.x', '/dev/shm/.x --to \\u{202e}gpj.exe <b>not bold</b> <img src=x onerror=alert(1)>', 'tanaka', { is_subject: true, end: '2026-11-21T07:00:13.000Z', exit_code: 0 }),

@@ -28,6 +28,14 @@ test('processes that name each other as parents do not hang the page', () => {
   expect(preorder(roots).map((node) => node.id).sort()).toEqual(['a', 'b', 'c']);
 });
 
+test('a process with very many children draws a dozen, never without the one that matters', () => {
+  const many = Array.from({ length: 100 }, (_, number) => process(`c${number}`, 'a', '/bin/x', { start: `2026-11-21T00:00:${String(number).padStart(3, '0')}`, is_subject: number === 70 }));
+  const roots = make_forest([process('a', null), ...many], []);
+  expect(roots[0]?.children).toHaveLength(12);
+  expect(roots[0]?.folded).toBe(88);
+  expect(roots[0]?.children.some((child) => child.id === 'c70')).toBe(true);
+});
+
 test('Japanese readers see JST, everybody sees which zone, and UTC is at hand', () => {
   const when = parse_time('2026-11-21T15:30:01.987654321Z') as Date;
   expect(full_time(when, 'ja')).toBe('2026-11-22 00:30:01 JST');

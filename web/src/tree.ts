@@ -5,6 +5,7 @@ import type { Connection, Process } from './api.ts';
 
 export interface Node {
   id: string;
+  folded: number;  // children that are not drawn
   process: Process | null;
   connection: Connection | null;
   children: Node[];
@@ -12,11 +13,14 @@ export interface Node {
   depth: number;
 }
 
+// Most children that one process shows; the one that the finding is about and its line are always among them.
+export const most_children = 12;
+
 // Processes whose parent is not among them are roots. A loop of parents (a lie, or a bug) is cut where it closes.
 export function make_forest(processes: Process[], connections: Connection[]): Node[] {
   const nodes = new Map<string, Node>();
   for (const process of processes)
-    if (!nodes.has(process.guid)) nodes.set(process.guid, { id: process.guid, process, connection: null, children: [], parent: null, depth: 0 });
+    if (!nodes.has(process.guid)) nodes.set(process.guid, { id: process.guid, folded: 0, process, connection: null, children: [], parent: null, depth: 0 });
   const closes_loop = (child: Node, parent: Node): boolean => {
     for (let at: Node | null = parent; at; at = at.parent) if (at === child) return true;
     return false;
@@ -34,12 +38,21 @@ export function make_forest(processes: Process[], connections: Connection[]): No
   connections.forEach((connection, number) => {
     const owner = connection.process_guid ? nodes.get(connection.process_guid) : undefined;
     if (!owner) return;
-    owner.children.push({ id: `connection-${number}`, process: null, connection, children: [], parent: owner, depth: 0 });
+    owner.children.push({ id: `connection-${number}`, folded: 0, process: null, connection, children: [], parent: owner, depth: 0 });
   });
+  const on_line = new Set<Node>();
+  for (const node of nodes.values())
+    if (node.process?.is_subject) for (let at: Node | null = node; at; at = at.parent) on_line.add(at);
   const start = (node: Node): string => node.process?.start ?? node.connection?.time ?? '';
   const settle = (node: Node, depth: number): void => {
     node.depth = depth;
     node.children.sort((a, b) => (start(a) < start(b) ? -1 : start(a) > start(b) ? 1 : 0));
+    if (node.children.length > most_children) {
+      const kept = new Set(node.children.filter((child) => on_line.has(child)));
+      for (const child of node.children) if (kept.size < most_children) kept.add(child);
+      node.folded = node.children.length - kept.size;
+      node.children = node.children.filter((child) => kept.has(child));
+    }
     for (const child of node.children) settle(child, depth + 1);
   };
   for (const root of roots) settle(root, 0);

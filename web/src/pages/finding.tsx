@@ -4,6 +4,7 @@ import { useState } from 'react';
 import type { FindingDetail, Status } from '../api.ts';
 import { useAnswer } from '../ask.ts';
 import { has_message, useWords, When, type Key, type Words } from '../language.tsx';
+import { EventRow } from '../parts/event_row.tsx';
 import { LevelMark, Picture, StateMark, tactic_key } from '../parts/marks.tsx';
 import { Fact, Shown } from '../parts/notes.tsx';
 import { ProcessTree } from '../parts/process_tree.tsx';
@@ -124,6 +125,12 @@ function Detail({ detail }: { detail: FindingDetail }) {
         <h2 id="evidence-title">{t('evidence.title')}</h2>
         <p>{t('evidence.lead')}</p>
         {finding.evidence.map((item) => <EvidenceItem key={`${item.log}#${item.index}#${item.event}`} evidence={item} organisation={finding.organisation} />)}
+        {(detail.events ?? []).length > 0 && (
+          <>
+            <h3 className="apart">{t('evidence.events')}</h3>
+            <ol className="rows events">{detail.events?.map((event) => <EventRow key={event.id} event={event} />)}</ol>
+          </>
+        )}
       </section>
       <div className="two">
         <section className="card" aria-labelledby="rule-title">

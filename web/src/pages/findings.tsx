@@ -26,7 +26,7 @@ export function FindingsPage() {
         <label>{t('filter.level')}
           <select value={filters.level} onChange={(event) => set_filter('level', event.target.value)}>
             <option value="">{t('filter.all')}</option>
-            {levels.map((level) => <option key={level} value={level}>{t(`level.${level}`)}</option>)}
+            {levels.filter((level) => level !== 'informational').map((level) => <option key={level} value={level}>{level === 'critical' ? t('level.critical') : t('filter.level_from', { level: t(`level.${level}`) })}</option>)}
           </select>
         </label>
         <label>{t('filter.host')}

@@ -109,6 +109,7 @@ export function ProcessTree({ processes, connections }: { processes: Process[]; 
               <Fact name={t('field.command_line')}><span className="mono">{show(selected.process.command_line || '–')}</span></Fact>
               <Fact name={t('field.pid')}>{selected.process.pid ?? '–'}</Fact>
               <Fact name={t('field.user')}>{show(selected.process.user || '–')}</Fact>
+              {selected.folded > 0 && <Fact name={t('tree.folded')}>{t('tree.folded_count', { count: selected.folded })}</Fact>}
               <Fact name={t('field.start')}><When at={selected.process.start} /></Fact>
               <Fact name={t('field.end')}>{selected.process.end ? <When at={selected.process.end} /> : t('tree.running')}
                 {selected.process.end && selected.process.exit_code !== null && selected.process.exit_code !== undefined && ` (${t('tree.exit', { code: selected.process.exit_code })})`}
