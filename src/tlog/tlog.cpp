@@ -271,17 +271,17 @@ Status TileLog::State::begin_segment() {
   return folder_synced;
 }
 
-// Everything that follows from the segments so far becomes durable (one syncfs), and only then a new one begins:
-// whoever finds a segment may rely on the tiles, bundles and index files of all before it.
+// Everything that follows from the segments so far becomes durable, and only then a new one begins: whoever finds a segment
+// may rely on the tiles, bundles and index files of all before it.
 Status TileLog::State::rotate() {
   Bytes index;
   for (const std::uint64_t offset : view.newest_offsets()) base::put_u64le(index, offset);
   base::put_u64le(index, committed);
   TRY_VOID(write_derived(folder, fmt::format("segments/{:016x}.idx", segment), index, options.mode));
-  if (::syncfs(file.get()) != 0) {
-    const Error error = base::error_from_errno(errno, "syncing the log's file system");
-    poisoned = Error{.code = Errc::io, .what = "an earlier sync failed; the log must be opened again: " + error.what};
-    return fail(error);
+  if (const Status synced = tiles.sync(options.sync); !synced) {
+    poisoned =
+        Error{.code = Errc::io, .what = "an earlier sync failed; the log must be opened again: " + synced.error().what};
+    return synced;
   }
   TRY_VOID(begin_segment());
   view.publish({.frontier = frontier, .begun = {{.first = segment, .bytes = committed}}, .newest_bytes = committed});

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <set>
 
 namespace hinomi::tlog {
 
@@ -46,17 +47,37 @@ Status write_derived(const fs::path& folder, const std::string& name, ByteView c
   return fail(base::error_from_errno(errno, fmt::format("replacing {}", target.string())));
 }
 
-Status TileFiles::tile(unsigned level, std::uint64_t index, unsigned width, ByteView hashes) {
-  const std::string name = proof::tile_path(level, index, width);
-  TRY_VOID(write_derived(folder_, name, hashes, mode_));
-  if (width == proof::kTileWidth) full_.push_back(name);
+Status TileFiles::write(std::string name, unsigned width, ByteView content) {
+  TRY_VOID(write_derived(folder_, name, content, mode_));
+  if (width < proof::kTileWidth) return {};
+  unsynced_.push_back(name);
+  full_.push_back(std::move(name));
   return {};
 }
 
+Status TileFiles::tile(unsigned level, std::uint64_t index, unsigned width, ByteView hashes) {
+  return write(proof::tile_path(level, index, width), width, hashes);
+}
+
 Status TileFiles::entries(std::uint64_t index, unsigned width, ByteView bundle) {
-  const std::string name = proof::entries_path(index, width);
-  TRY_VOID(write_derived(folder_, name, bundle, mode_));
-  if (width == proof::kTileWidth) full_.push_back(name);
+  return write(proof::entries_path(index, width), width, bundle);
+}
+
+Status TileFiles::sync(const std::function<int(int)>& sync) {
+  std::set<fs::path> paths;  // folders, too: every one down from the log's own
+  for (const std::string& name : unsynced_)
+    for (fs::path path = folder_ / name; path != folder_; path = path.parent_path()) paths.insert(path);
+  paths.insert(folder_);
+  for (const bool wait : {false, true}) {  // all writes are started before the first is waited for
+    for (const fs::path& path : paths) {
+      const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+      if (!file.is_open()) return fail(base::error_from_errno(errno, fmt::format("opening {}", path.string())));
+      if (!wait) ::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+      else if (sync(file.get()) != 0)
+        return fail(base::error_from_errno(errno, fmt::format("syncing {}", path.string())));
+    }
+  }
+  unsynced_.clear();
   return {};
 }
 

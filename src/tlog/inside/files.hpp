@@ -6,6 +6,10 @@
 #include <hinomi/base/file.hpp>
 #include <hinomi/tlog/inside/frontier.hpp>
 
+#include <functional>
+#include <string>
+#include <vector>
+
 namespace hinomi::tlog {
 
 // The folder's mode that goes with a file's: who may read may search.
@@ -24,11 +28,16 @@ class TileFiles final : public TileSink {
   // Removes the partial forms of the tiles that became full since the last call, or forgets them.
   void remove_partials();
   void forget() { full_.clear(); }
+  // Makes everything that became full since the last call durable, file by file: syncfs(2) would wait for all that others
+  // write to the same file system, too. `sync` as fdatasync(2).
+  base::Status sync(const std::function<int(int)>& sync);
 
  private:
+  base::Status write(std::string name, unsigned width, base::ByteView content);
   const base::fs::path folder_;
   const unsigned mode_;
   std::vector<std::string> full_;
+  std::vector<std::string> unsynced_;
 };
 
 }  // namespace hinomi::tlog
