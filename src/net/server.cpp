@@ -233,7 +233,8 @@ class Server::State {
       } else {
         peer.certificate = inside::peer_certificate(secure.native_handle());
         co_await converse(secure, stream, peer, place);
-        stream.expires_after(std::chrono::seconds(2));
+        // Says goodbye and waits a moment for the peer's.
+        stream.expires_after(std::chrono::milliseconds(stopping_ ? 50 : 1000));
         [[maybe_unused]] auto [ignored] = co_await secure.async_shutdown(kTuple);
       }
     } else {
