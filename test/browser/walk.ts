@@ -1,10 +1,12 @@
 // Drives the console's pages in Debian's Chromium against a running centre, as its readers do: in both languages, on a
 // laptop and on a phone, by mouse and by keyboard alone. test/browser/run starts the centre and calls this.
 //
-//   node walk.ts --address URL --link LOGIN_LINK [--ca FILE] [--mark WORD] [--screenshots FOLDER]
+//   node walk.ts --address URL --link LOGIN_LINK [--ca FILE] [--mark WORD] [--demo COMMAND] [--screenshots FOLDER]
 //
 //   --ca    the centre's CA certificate: the server's certificate is checked against it, and Chromium is told that one key
 //   --mark  a word in the arguments of a program that was started with hostile arguments; its event must be there
+//   --demo  a command that causes findings, and prints the titles of the rules that should hold
+import { spawn } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
@@ -13,7 +15,7 @@ import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { axe_source, chromium, messages } from './modules.ts';
 
 const { values: options } = parseArgs({
-  options: { address: { type: 'string' }, link: { type: 'string' }, ca: { type: 'string' }, mark: { type: 'string' }, screenshots: { type: 'string' } },
+  options: { address: { type: 'string' }, link: { type: 'string' }, ca: { type: 'string' }, mark: { type: 'string' }, demo: { type: 'string' }, screenshots: { type: 'string' } },
 });
 const address = (options.address ?? '').replace(/\/$/, '');
 const link = options.link ?? '';
@@ -50,6 +52,16 @@ async function test(name: string, run: () => Promise<void>): Promise<void> {
 
 function must(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what);
+}
+
+function run(command: string): Promise<{ status: number | null; output: string }> {
+  return new Promise((resolve) => {
+    const child = spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.on('data', (part) => (output += String(part)));
+    child.stderr.on('data', (part) => (output += String(part)));
+    child.on('close', (status) => resolve({ status, output }));
+  });
 }
 
 const text = (language: Language, key: string): string => {
@@ -192,6 +204,20 @@ try {
     await other.close();
     no_complaints();
     expect_refusal = false;
+  });
+
+  await test('the findings that the demonstration promises are in the console within five seconds', async () => {
+    if (!options.demo) throw new Skip('no demonstration was asked for');
+    await page.goto(`${address}/findings`);
+    await settled(page);
+    const { status, output } = await run(options.demo);
+    must(status === 0, `it ended with ${status}: ${output.slice(-400)}`);
+    const promised = ((await page.evaluate(async () => (await (await fetch('/api/v1/rules')).json()) as unknown)) as { rules?: { title: string | null }[] }).rules ?? [];
+    const titles = promised.map((rule) => rule.title ?? '').filter((title) => title !== '' && output.includes(title));
+    await page.locator('.findings > li').first().waitFor({ timeout: 5000 });
+    for (const title of titles) await page.locator('.findings > li').filter({ hasText: title }).first().waitFor({ timeout: 5000 });
+    console.log(`        it promised ${titles.length} rules by their titles; ${await page.locator('.findings > li').count()} findings are shown`);
+    no_complaints();
   });
 
   // ---- what the walk is about

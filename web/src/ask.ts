@@ -42,7 +42,8 @@ export function useAnswer<T>(path: string | null, parameters: Parameters = {}, e
 // A list page by page: what has come so far, and whether there is more.
 export interface Pages<T> { items: T[] | null; more: boolean; loading: boolean; error: ApiError | null; next: () => void }
 
-export function usePages<T, Name extends string>(path: string, name: Name, parameters: Parameters): Pages<T> {
+// With `every` (milliseconds) what is new comes in by itself, at the top.
+export function usePages<T extends { id: string }, Name extends string>(path: string, name: Name, parameters: Parameters, every = 0): Pages<T> {
   const question = path + query_of(parameters);
   const [items, set_items] = useState<T[] | null>(null);
   const [cursor, set_cursor] = useState<string | null>(null);
@@ -73,6 +74,32 @@ export function usePages<T, Name extends string>(path: string, name: Name, param
       });
     return () => stop.abort();
   }, [wanted, name]);
+  const begun = items !== null;
+  const size = Number(parameters['limit'] ?? 50);
+  useEffect(() => {
+    if (every === 0 || !begun) return undefined;
+    const stop = new AbortController();
+    const timer = setInterval(() => {
+      get<Record<Name, T[]> & { next?: string | null }>(question, {}, stop.signal)
+        .then((answer) => {
+          const fresh = answer[name];
+          const known = new Set(fresh.map((item) => item.id));
+          set_items((before) => {
+            if (before === null || before.length > size) return [...fresh, ...(before ?? []).filter((item) => !known.has(item.id))];
+            return fresh.length === before.length && fresh.every((item, at) => JSON.stringify(item) === JSON.stringify(before[at])) ? before : fresh;
+          });
+          set_cursor((old) => old ?? answer.next ?? null);
+          set_error(null);
+        })
+        .catch((problem: unknown) => {
+          if (!stop.signal.aborted) set_error(problem instanceof ApiError ? problem : new ApiError(0, 'unknown', String(problem)));
+        });
+    }, every);
+    return () => {
+      stop.abort();
+      clearInterval(timer);
+    };
+  }, [question, name, every, begun, size]);
   const next = useCallback(() => {
     if (cursor !== null) set_wanted({ question, cursor });
   }, [question, cursor]);

@@ -1,8 +1,10 @@
 // Every finding, newest first, with filters.
 
+import { useState } from 'react';
 import { levels, type Finding, type Host, type Status } from '../api.ts';
 import { useAnswer, usePages } from '../ask.ts';
 import { useWords, When } from '../language.tsx';
+import { Beat } from '../parts/beat.tsx';
 import { useFilters } from '../parts/filters.ts';
 import { LevelMark, tactic_key, tag_name, technique } from '../parts/marks.tsx';
 import { Empty, Problem, Waiting } from '../parts/notes.tsx';
@@ -12,15 +14,16 @@ import { base_name, show } from '../show.ts';
 
 export function FindingsPage() {
   const { t } = useWords();
+  const [paused, set_paused] = useState(false);
   const [filters, set_filter] = useFilters(['level', 'host', 'organisation', 'rule'] as const);
-  const list = usePages<Finding, 'findings'>('/findings', 'findings', { ...filters, limit: 50 });
+  const list = usePages<Finding, 'findings'>('/findings', 'findings', { ...filters, limit: 50 }, paused ? 0 : 2000);
   const title_of = useRuleTitles(list.items);
   const hosts = useAnswer<{ hosts: Host[] }>('/hosts');
   const status = useAnswer<Status>('/status');
   const organisations = status.value?.organisations ?? [];
   return (
     <>
-      <div className="head"><h1 tabIndex={-1}>{t('page.findings')}</h1></div>
+      <div className="head"><h1 tabIndex={-1}>{t('page.findings')}</h1><Beat paused={paused} set_paused={set_paused} /></div>
       <p className="lead">{t('findings.lead')}</p>
       <form className="filters" onSubmit={(event) => event.preventDefault()}>
         <label>{t('filter.level')}

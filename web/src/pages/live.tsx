@@ -4,6 +4,7 @@ import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { ApiError, get, type Host, type RecordedEvent, type Status } from '../api.ts';
 import { useAnswer } from '../ask.ts';
 import { has_message, useWords, When } from '../language.tsx';
+import { Beat } from '../parts/beat.tsx';
 import { EventRow } from '../parts/event_row.tsx';
 import { Problem } from '../parts/notes.tsx';
 import type { Sample } from '../parts/rate_chart.tsx';
@@ -116,8 +117,7 @@ export function LivePage() {
     <>
       <div className="head">
         <h1 tabIndex={-1}>{t('page.live')}</h1>
-        <p className={`beat${paused ? ' beat-off' : ''}`}><span aria-hidden="true" />{paused ? t('live.paused') : t('live.running')}</p>
-        <button type="button" aria-pressed={paused} onClick={() => set_paused(!paused)}>{paused ? t('live.resume') : t('live.pause')}</button>
+        <Beat paused={paused} set_paused={set_paused} />
       </div>
       {error && <Problem error={error} />}
       <div className="counts">
