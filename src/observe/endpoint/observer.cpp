@@ -51,7 +51,8 @@ struct Observer::State {
   void run();
   void round(std::uint64_t until);
   void every_second();
-  void look_at_running();
+  enum class Arguments : std::uint8_t { read, leave };
+  void look_at_running(Arguments arguments);
   void tell_losses(std::vector<Event>& out);
   void tell_loss(std::string_view of, std::uint64_t count, bool exact, std::vector<Event>& out);
 
@@ -94,7 +95,7 @@ base::Result<std::unique_ptr<Observer>> Observer::start(Options options, EventSi
   state->losses_told = clock.now();
   state->offset = clock_offset();
   state->translator.set_clock_offset(state->offset);
-  state->look_at_running();
+  state->look_at_running(State::Arguments::read);
   State* reader = state.get();
   state->reader = std::thread([reader] { reader->run(); });
   return std::unique_ptr<Observer>(new Observer(std::move(state)));
@@ -168,8 +169,9 @@ void Observer::State::every_second() {
   if (!events.empty()) sink.take(std::move(events));
 }
 
-// Fills the table with what runs: at start, and again when records of processes were lost.
-void Observer::State::look_at_running() {
+// Fills the table with what runs: at start, and again when records of processes were lost. Arguments of those come from
+// /proc, which can wait on a process that hangs: never on the reader's thread.
+void Observer::State::look_at_running(Arguments arguments_of_running) {
   const std::uint64_t began = nanoseconds_of(CLOCK_BOOTTIME);
   const auto bytes = kernel->running_processes();
   if (!bytes) return;
@@ -191,7 +193,7 @@ void Observer::State::look_at_running() {
     const Process* known = translator.table().find(one.process);
     if (known != nullptr && known->image && known->image->executable == one.executable) continue;
     std::string arguments;
-    if (one.has_executable) {
+    if (one.has_executable && arguments_of_running == Arguments::read) {
       if (auto text = base::read_file(fmt::format("/proc/{}/cmdline", one.process.tgid), 1U << 20))
         arguments = std::move(*text);
       if (arguments.size() > kArgumentsOfRunning) arguments.resize(kArgumentsOfRunning);
@@ -231,7 +233,7 @@ void Observer::State::tell_losses(std::vector<Event>& out) {
   for (const HookCost& cost : kernel->costs()) tell_loss(cost.name, cost.missed, false, out);
   tell_loss("malformed record", malformed, true, out);
   losses_told = clock.now();
-  if (lost_process) look_at_running();
+  if (lost_process) look_at_running(Arguments::leave);
 }
 
 std::vector<std::string> Observer::hooks() const {

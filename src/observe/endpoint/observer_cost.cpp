@@ -1,4 +1,5 @@
-// What the observer costs while programs are started at a rate: observer_cost EXEC_LOAD RATE SECONDS
+// What the observer costs while a load runs: observer_cost LOAD [ARGUMENT…], for example
+//   observer_cost ./hinomi_exec_load --rate 1000 --seconds 10
 // Prints one line of JSON: CPU of the observer's threads and of its BPF programs as a share of one core, memory, and
 // whether what was started equals what was told plus what was lost.
 #include <hinomi/observe/endpoint/observer.hpp>
@@ -69,8 +70,8 @@ long peak_kilobytes() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    fmt::print(stderr, "usage: observer_cost EXEC_LOAD RATE SECONDS\n");
+  if (argc < 2) {
+    fmt::print(stderr, "usage: observer_cost LOAD [ARGUMENT...]\n");
     return 2;
   }
   const int statistics = bpf_enable_stats(BPF_STATS_RUN_TIME);
@@ -83,9 +84,7 @@ int main(int argc, char** argv) {
   }
   const double cpu = cpu_seconds(), wall = wall_seconds();
   pid_t pid = 0;
-  char rate[] = "--rate", seconds[] = "--seconds";
-  char* arguments[] = {argv[1], rate, argv[2], seconds, argv[3], nullptr};
-  if (posix_spawn(&pid, argv[1], nullptr, nullptr, arguments, environ) != 0) return 6;
+  if (posix_spawn(&pid, argv[1], nullptr, nullptr, argv + 1, environ) != 0) return 6;
   int status = 0;
   waitpid(pid, &status, 0);
   const double used = cpu_seconds() - cpu, took = wall_seconds() - wall;

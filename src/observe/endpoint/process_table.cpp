@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 #include <unordered_set>
 
 namespace hinomi::observe::endpoint {
@@ -14,8 +15,8 @@ std::shared_ptr<const Lineage> nearest(const std::shared_ptr<const Lineage>& cha
   for (const Lineage* node = chain.get(); node != nullptr && nodes.size() < count; node = node->parent.get())
     nodes.push_back(node);
   std::shared_ptr<const Lineage> out;
-  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    auto copy = std::make_shared<Lineage>(**node);
+  for (const Lineage* node : std::views::reverse(nodes)) {
+    auto copy = std::make_shared<Lineage>(*node);
     copy->parent = out;
     copy->depth = out ? out->depth + 1 : 1;
     out = std::move(copy);

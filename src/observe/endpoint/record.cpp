@@ -2,8 +2,7 @@
 
 #include <hinomi/bpf/record.h>
 
-#include <array>
-#include <cstring>
+#include <cstddef>
 #include <optional>
 
 #include <sys/socket.h>
@@ -19,7 +18,7 @@ template <class T>
 std::optional<T> fixed_part(ByteView bytes) {
   if (bytes.size() < sizeof(T)) return std::nullopt;
   T value;
-  std::memcpy(&value, bytes.data(), sizeof(T));
+  bytes.copy(reinterpret_cast<char*>(&value), sizeof(T));
   return value;
 }
 
