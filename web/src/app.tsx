@@ -12,6 +12,7 @@ import { LivePage } from './pages/live.tsx';
 import { LoginPage } from './pages/login.tsx';
 import { Lookout, PageMark, type PageName } from './parts/marks.tsx';
 import { Problem, Waiting } from './parts/notes.tsx';
+import { Taxii } from './parts/taxii.tsx';
 import { go, Link, usePlace } from './router.tsx';
 import { zone_name } from './time.ts';
 
@@ -95,7 +96,7 @@ function Frame({ session, path, leave }: { session: Session; path: string; leave
         <Link to="/live" className="brand"><Lookout /><span>Hinomi</span></Link>
         <nav aria-label={t('nav.pages')}>
           <ul>
-            {pages.map((each) => (
+            {(session.role === 'subscriber' ? [] : pages).map((each) => (
               <li key={each}>
                 <Link to={`/${each}`} aria-current={each === page ? 'page' : undefined}><PageMark name={each} /><span>{t(`page.${each}`)}</span></Link>
               </li>
@@ -111,12 +112,28 @@ function Frame({ session, path, leave }: { session: Session; path: string; leave
         <Town />
       </header>
       <main id="main" tabIndex={-1} ref={main} key={`${page}/${detail ?? ''}`}>
-        {page === 'live' && <LivePage />}
-        {page === 'findings' && (detail === null ? <FindingsPage /> : <FindingPage id={detail} />)}
-        {page === 'hosts' && <HostsPage />}
-        {page === 'indicators' && (detail === null ? <IndicatorsPage session={session} /> : <IndicatorPage id={detail} session={session} />)}
+        {session.role === 'subscriber' ? <SubscriberPage session={session} /> : (
+          <>
+            {page === 'live' && <LivePage />}
+            {page === 'findings' && (detail === null ? <FindingsPage /> : <FindingPage id={detail} />)}
+            {page === 'hosts' && <HostsPage />}
+            {page === 'indicators' && (detail === null ? <IndicatorsPage session={session} /> : <IndicatorPage id={detail} session={session} />)}
+          </>
+        )}
       </main>
     </div>
+  );
+}
+
+// A subscriber reads the feed, and nothing here.
+function SubscriberPage({ session }: { session: Session }) {
+  const { t } = useWords();
+  return (
+    <>
+      <h1 tabIndex={-1}>{t('page.indicators')}</h1>
+      <p className="lead">{t('taxii.subscriber')}</p>
+      <Taxii session={session} />
+    </>
   );
 }
 

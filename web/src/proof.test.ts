@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { LogProof } from './api.ts';
-import { nanoseconds_of, verdict_of, verify_entry, with_changed_bit, type CheckName } from './proof.ts';
+import { act_of, nanoseconds_of, verdict_of, verify_entry, with_changed_bit, type CheckName } from './proof.ts';
 
 const sha = (...parts: Uint8Array[]): Buffer => createHash('sha256').update(Buffer.concat(parts)).digest();
 const origin = 'hinomi.test/evidence/city-hall';
@@ -109,4 +109,14 @@ test('another key than the one seen before is noticed', async () => {
 test('a key whose number is not its own, and bytes that are no proof, fail without an exception', async () => {
   expect(await failures({ ...proof_of(5, 13), vkey: vkey.replace(key_id.toString('hex'), '00000000') }, 5, null)).toEqual(['signature']);
   expect(await failures({ ...proof_of(5, 13), leaf: '!', checkpoint: 'x', vkey: 'y' }, 5, null)).toEqual(['leaf', 'content', 'checkpoint', 'inclusion', 'signature']);
+});
+
+test('an act is read out of its entry, unless its digest is not the one that the entry commits to', async () => {
+  const act = Buffer.concat([Buffer.from([8, 1, 18, 7]), Buffer.from('publish'), Buffer.from([26, 4]), Buffer.from('sato'), Buffer.from([34, 2]), Buffer.from('{}')]);
+  const leaf = (payload: Buffer): string => Buffer.concat([Buffer.from([16, 3, 66, 32]), sha(act), Buffer.from([74, payload.length]), payload]).toString('base64');
+  expect(await act_of({ ...proof_of(0, 1), leaf: leaf(act) })).toEqual({ kind: 'publish', actor: 'sato' });
+  const forged = Buffer.from(act);
+  forged.write('kato', forged.indexOf('sato'));
+  expect(await act_of({ ...proof_of(0, 1), leaf: leaf(forged) })).toBeNull();
+  expect(await act_of(proof_of(0, 1))).toBeNull();
 });

@@ -104,11 +104,13 @@ export function parse_vkey(vkey: string): VerifierKey {
   return { name: match[1] ?? '', id: Uint8Array.from((match[2] ?? '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)), bytes, public_key: bytes.slice(1) };
 }
 
-export interface EvidenceLeaf { version: number; kind: number; received: bigint; organisation: string; system: string; sensor: Uint8Array; payload_length: bigint; payload_digest: Uint8Array }
+export interface EvidenceLeaf { version: number; kind: number; received: bigint; organisation: string; system: string; sensor: Uint8Array; payload_length: bigint; payload_digest: Uint8Array; inline: Uint8Array<ArrayBuffer> | null }
+
+export interface Act { kind: string; actor: string }
 
 // The protobuf message EvidenceLeaf; fields that this page does not know are skipped.
-export function parse_leaf(bytes: Uint8Array): EvidenceLeaf {
-  const leaf: EvidenceLeaf = { version: 0, kind: 0, received: 0n, organisation: '', system: '', sensor: new Uint8Array(), payload_length: 0n, payload_digest: new Uint8Array() };
+export function parse_leaf(bytes: Uint8Array<ArrayBuffer>): EvidenceLeaf {
+  const leaf: EvidenceLeaf = { version: 0, kind: 0, received: 0n, organisation: '', system: '', sensor: new Uint8Array(), payload_length: 0n, payload_digest: new Uint8Array(), inline: null };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
   const varint = (): bigint => {
@@ -143,11 +145,43 @@ export function parse_leaf(bytes: Uint8Array): EvidenceLeaf {
       if (field === 5) leaf.system = new TextDecoder().decode(value);
       if (field === 6) leaf.sensor = value;
       if (field === 8) leaf.payload_digest = value;
+      if (field === 9) leaf.inline = value;
     } else {
       throw new Error('unknown form in leaf');
     }
   }
   return leaf;
+}
+
+// The act that an entry carries in itself, once its digest has been checked: message Act of the same file.
+export async function act_of(proof: LogProof): Promise<Act | null> {
+  const leaf = parse_leaf(from_base64(proof.leaf));
+  if (leaf.kind !== 3 || leaf.inline === null || hex(await sha256(leaf.inline)) !== hex(leaf.payload_digest)) return null;
+  const act: Act = { kind: '', actor: '' };
+  // Fields of an act are short texts behind one-byte tags; what else there is, is not needed here.
+  let at = 0;
+  const bytes = leaf.inline;
+  const number = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = bytes[at++] ?? 0;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) break;
+    }
+    return value;
+  };
+  while (at < bytes.length) {
+    const tag = number();
+    if ((tag & 7) === 0) number();
+    else if ((tag & 7) === 2) {
+      const length = number();
+      const text = new TextDecoder().decode(bytes.slice(at, at + length));
+      at += length;
+      if (tag >>> 3 === 2) act.kind = text;
+      if (tag >>> 3 === 3) act.actor = text;
+    } else return null;
+  }
+  return act;
 }
 
 // UTC nanoseconds of an RFC 3339 time, with all its digits.

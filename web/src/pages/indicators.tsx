@@ -6,6 +6,7 @@ import { reason_text, useWords, When } from '../language.tsx';
 import { useFilters } from '../parts/filters.ts';
 import { LevelMark, StateMark } from '../parts/marks.tsx';
 import { Empty, Problem, Waiting } from '../parts/notes.tsx';
+import { Taxii } from '../parts/taxii.tsx';
 import { Link } from '../router.tsx';
 import { show } from '../show.ts';
 
@@ -52,14 +53,7 @@ export function IndicatorsPage({ session }: { session: Session }) {
         ))}
       </ol>
       {list.more && <button type="button" disabled={list.loading} onClick={list.next}>{t('action.more')}</button>}
-      <section className="card" aria-labelledby="fetch-title">
-        <h2 id="fetch-title">{t('taxii.title')}</h2>
-        <p>{t('taxii.lead')}</p>
-        <pre className="code" tabIndex={0}>{`curl -u ${show(session.account)}:API_KEY --cacert centre-ca.pem \\
-  -H 'Accept: application/taxii+json;version=2.1' \\
-  ${location.origin}/taxii2/`}</pre>
-        <p className="soft small">{t('taxii.key')} <code>hinomi api-key</code></p>
-      </section>
+      <Taxii session={session} />
     </>
   );
 }

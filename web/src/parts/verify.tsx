@@ -3,7 +3,7 @@
 import { useState } from 'react';
 import { get, type Evidence, type LogProof } from '../api.ts';
 import { keep_setting, read_setting, useWords } from '../language.tsx';
-import { verdict_of, verify_entry, with_changed_bit, type Check, type Verdict } from '../proof.ts';
+import { act_of, verdict_of, verify_entry, with_changed_bit, type Act, type Check, type Verdict } from '../proof.ts';
 import { show, shorten } from '../show.ts';
 
 const verdict_paths: Record<Verdict, string> = {
@@ -22,7 +22,7 @@ function VerdictMark({ verdict, first = false }: { verdict: Verdict; first?: boo
   );
 }
 
-interface Outcome { checks: Check[]; verdict: Verdict; altered: boolean; proof: LogProof }
+interface Outcome { checks: Check[]; verdict: Verdict; altered: boolean; proof: LogProof; act: Act | null }
 
 export function EvidenceItem({ evidence, organisation }: { evidence: Evidence; organisation: string }) {
   const { t } = useWords();
@@ -41,7 +41,7 @@ export function EvidenceItem({ evidence, organisation }: { evidence: Evidence; o
       const checks = await verify_entry(proof, evidence, organisation, read_setting(setting));
       const verdict = verdict_of(checks);
       if (verdict === 'good' && !altered && read_setting(setting) === null) keep_setting(setting, proof.vkey);
-      set_outcome({ checks, verdict, altered, proof });
+      set_outcome({ checks, verdict, altered, proof, act: verdict === 'bad' ? null : await act_of(proof) });
     } catch (error) {
       set_problem(error instanceof Error ? error.message : String(error));
     }
@@ -66,6 +66,7 @@ export function EvidenceItem({ evidence, organisation }: { evidence: Evidence; o
           <div className={`result result-${outcome.verdict}`} data-verdict={outcome.verdict}>
             {outcome.altered && <p className="altered">{t('evidence.altered')}</p>}
             <p className="headline"><VerdictMark verdict={outcome.verdict} /> {t(`evidence.result_${outcome.verdict}`)}</p>
+            {outcome.act && <p>{outcome.act.kind === 'publish' ? t('act.published', { actor: show(outcome.act.actor) }) : t('act.other', { actor: show(outcome.act.actor), kind: show(outcome.act.kind) })}</p>}
             <ol className="checks">
               {outcome.checks.map((check) => (
                 <li key={check.name} data-check={check.name} data-verdict={check.verdict}>
