@@ -206,7 +206,7 @@ try {
     expect_refusal = false;
   });
 
-  await test('the findings that the demonstration promises are in the console within five seconds', async () => {
+  await test('the findings that the demonstration promises come into the open page by themselves', async () => {
     if (!options.demo) throw new Skip('no demonstration was asked for');
     await page.goto(`${address}/findings`);
     await settled(page);
@@ -216,7 +216,9 @@ try {
     const titles = promised.map((rule) => rule.title ?? '').filter((title) => title !== '' && output.includes(title));
     await page.locator('.findings > li').first().waitFor({ timeout: 5000 });
     for (const title of titles) await page.locator('.findings > li').filter({ hasText: title }).first().waitFor({ timeout: 5000 });
-    console.log(`        it promised ${titles.length} rules by their titles; ${await page.locator('.findings > li').count()} findings are shown`);
+    const seconds = [...output.matchAll(/\((\d+(?:\.\d+)?) s\)/g)].map((match) => Number(match[1]));
+    must(titles.length >= 3, `it promised only ${titles.join(', ')}`);
+    console.log(`        it promised ${titles.length} rules, the slowest came after ${Math.max(...seconds)} s; ${await page.locator('.findings > li').count()} findings are shown`);
     no_complaints();
   });
 
