@@ -147,15 +147,23 @@ class Client::State {
     }
     const Address& next = proxy_ ? *proxy_ : target_;
     const std::string what = proxy_ ? fmt::format("connecting to the proxy {}", next.authority()) : fmt::format("connecting to {}", next.authority());
-    asio::ip::tcp::resolver resolver(io_);
-    auto [unknown, found] = co_await resolver.async_resolve(next.host, std::to_string(next.port), kTuple);
-    if (unknown) co_return base::fail(base::Errc::unavailable, fmt::format("{}: {}", what, unknown.message()));
+    std::vector<asio::ip::tcp::endpoint> found;
+    error_code not_an_address;
+    const asio::ip::address address = asio::ip::make_address(next.host, not_an_address);
+    if (!not_an_address) {
+      found.emplace_back(address, next.port);
+    } else {
+      asio::ip::tcp::resolver resolver(io_);
+      auto [unknown, names] = co_await resolver.async_resolve(next.host, std::to_string(next.port), kTuple);
+      if (unknown) co_return base::fail(base::Errc::unavailable, fmt::format("{}: {}", what, unknown.message()));
+      for (const auto& one : names) found.push_back(one.endpoint());
+    }
     base::Error last{base::Errc::unavailable, what + ": no address"};
     bool connected = false;
     for (const auto& one : found) {
       stream_.emplace(io_);
       stream_->expires_after(options_.connect_time);
-      auto [error] = co_await stream_->async_connect(Protocol::endpoint(one.endpoint()), kTuple);
+      auto [error] = co_await stream_->async_connect(Protocol::endpoint(one), kTuple);
       connected = !error;
       if (connected) break;
       last = lost(error, what);

@@ -212,13 +212,20 @@ class Server::State {
         ++counters_.refused_connections;
         continue;  // closes it
       }
-      asio::co_spawn(io_, serve(std::move(socket)), [](const std::exception_ptr& exception) { HINOMI_CHECK(!exception); });
+      // An exception (out of memory) costs the connection it struck.
+      asio::co_spawn(io_, serve(std::move(socket)), [this](const std::exception_ptr&) { end_if_empty(); });
     }
   }
 
   Task<void> serve(Protocol::socket socket) {
     Stream stream(std::move(socket));
     const Place place = connections_.insert(connections_.end(), Connection{&stream});
+    struct Leave {
+      std::list<Connection>& connections;
+      Place place;
+      ~Leave() { connections.erase(place); }
+    };
+    const Leave leave{connections_, place};
     if (!unix_socket_) {
       const int on = 1;
       ::setsockopt(stream.socket().native_handle(), IPPROTO_TCP, 1 /* TCP_NODELAY */, &on, sizeof on);
@@ -242,8 +249,6 @@ class Server::State {
     }
     error_code ignored;
     stream.socket().shutdown(asio::socket_base::shutdown_both, ignored);
-    connections_.erase(place);
-    end_if_empty();
   }
 
   // Requests and answers on one connection until either side has enough.
@@ -338,7 +343,7 @@ class Server::State {
       Response response;
       try {
         response = handler_(*request);
-      } catch (const std::exception& exception) {
+      } catch (...) {
         response = error_response({base::Errc::internal, "the request could not be answered"});
       }
       asio::post(io_, [job, response = std::move(response)]() mutable {
