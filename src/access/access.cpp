@@ -3,8 +3,8 @@
 #include <hinomi/access/secret.hpp>
 #include <hinomi/base/escape.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include <array>
 #include <limits>
@@ -34,7 +34,8 @@ class Fields {
     options.max_depth = 8;
     json::error_code error;
     json::value value = json::parse(act.json, error, json::storage_ptr(), options);
-    if (error || !value.is_object()) return fail(Errc::malformed, fmt::format("act '{}': its content is no JSON object", act.kind));
+    if (error || !value.is_object())
+      return fail(Errc::malformed, fmt::format("act '{}': its content is no JSON object", act.kind));
     Fields out;
     out.kind_ = act.kind;
     out.object_ = std::move(value.get_object());
@@ -55,7 +56,9 @@ class Fields {
     if (!parsed) return bad(name, "a time as RFC 3339 writes it");
     return *parsed;
   }
-  base::Result<model::OrganisationId> organisation(std::string_view name = "organisation") const { return model::OrganisationId::parse(TRY(text(name))); }
+  base::Result<model::OrganisationId> organisation(std::string_view name = "organisation") const {
+    return model::OrganisationId::parse(TRY(text(name)));
+  }
   base::Result<std::optional<model::OrganisationId>> maybe_organisation() const {
     const json::value* value = object_.if_contains("organisation");
     if (!value || value->is_null()) return std::optional<model::OrganisationId>();
@@ -91,7 +94,8 @@ class Fields {
 
 base::Status check_account_name(std::string_view name) {
   bool good = !name.empty() && name.size() <= 64;
-  for (const char c : name) good = good && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.');
+  for (const char c : name)
+    good = good && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.');
   if (!good) return fail(Errc::malformed, "an account's name must be 1 to 64 of a-z, 0-9, '-', '_' and '.'");
   return {};
 }
@@ -104,7 +108,8 @@ base::Status check_serial(std::string_view serial) {
 }
 
 base::Status check_usable(const Token& token, base::Time now) {
-  if (now >= token.expires) return fail(Errc::conflict, fmt::format("the enrolment token expired at {}", token.expires.rfc3339(0)));
+  if (now >= token.expires)
+    return fail(Errc::conflict, fmt::format("the enrolment token expired at {}", token.expires.rfc3339(0)));
   if (token.used >= token.uses) return fail(Errc::conflict, "the enrolment token is used up");
   return {};
 }
@@ -133,20 +138,31 @@ Act organisation_act(std::string actor, const model::OrganisationId& organisatio
 
 Act token_act(std::string actor, const Token& token) {
   return make("token", std::move(actor),
-              {{"hash", token.hash.hex()}, {"organisation", token.organisation.text()}, {"system", token.system.text()},
-               {"expires", token.expires.rfc3339()}, {"uses", token.uses}});
+              {{"hash", token.hash.hex()},
+               {"organisation", token.organisation.text()},
+               {"system", token.system.text()},
+               {"expires", token.expires.rfc3339()},
+               {"uses", token.uses}});
 }
 
 Act enrolment_act(const Sensor& sensor, const base::Digest& token) {
   return make("enrolment", sensor.id.text(),
-              {{"token", token.hex()}, {"organisation", sensor.organisation.text()}, {"system", sensor.system.text()}, {"sensor", sensor.id.text()},
-               {"host", sensor.host.text()}, {"host_name", sensor.host_name}, {"machine_id", sensor.machine_id}, {"link_key", sensor.link_key.hex()},
-               {"serial", sensor.serials.empty() ? "" : *sensor.serials.begin()}, {"not_after", sensor.certificate_not_after.rfc3339()},
+              {{"token", token.hex()},
+               {"organisation", sensor.organisation.text()},
+               {"system", sensor.system.text()},
+               {"sensor", sensor.id.text()},
+               {"host", sensor.host.text()},
+               {"host_name", sensor.host_name},
+               {"machine_id", sensor.machine_id},
+               {"link_key", sensor.link_key.hex()},
+               {"serial", sensor.serials.empty() ? "" : *sensor.serials.begin()},
+               {"not_after", sensor.certificate_not_after.rfc3339()},
                {"ledger_vkey", sensor.ledger_vkey}});
 }
 
 Act renewal_act(const model::SensorId& sensor, const std::string& serial, base::Time not_after) {
-  return make("renewal", sensor.text(), {{"sensor", sensor.text()}, {"serial", serial}, {"not_after", not_after.rfc3339()}});
+  return make("renewal", sensor.text(),
+              {{"sensor", sensor.text()}, {"serial", serial}, {"not_after", not_after.rfc3339()}});
 }
 
 Act revocation_act(std::string actor, const model::SensorId& sensor, const std::string& reason) {
@@ -155,12 +171,15 @@ Act revocation_act(std::string actor, const model::SensorId& sensor, const std::
 
 Act account_act(std::string actor, const Account& account) {
   return make("account", std::move(actor),
-              {{"account", account.name}, {"role", std::string(name_of(account.role))}, {"organisation", organisation_or_null(account.organisation)},
+              {{"account", account.name},
+               {"role", std::string(name_of(account.role))},
+               {"organisation", organisation_or_null(account.organisation)},
                {"closed", account.closed}});
 }
 
 Act login_link_act(std::string actor, const LoginLink& link) {
-  return make("login_link", std::move(actor), {{"hash", link.hash.hex()}, {"account", link.account}, {"expires", link.expires.rfc3339()}});
+  return make("login_link", std::move(actor),
+              {{"hash", link.hash.hex()}, {"account", link.account}, {"expires", link.expires.rfc3339()}});
 }
 
 Act login_used_act(const LoginLink& link) { return make("login_used", link.account, {{"hash", link.hash.hex()}}); }
@@ -169,17 +188,21 @@ Act api_key_act(std::string actor, const ApiKey& key) {
   return make("api_key", std::move(actor), {{"hash", key.hash.hex()}, {"account", key.account}});
 }
 
-Act api_key_revoked_act(std::string actor, const base::Digest& hash) { return make("api_key_revoked", std::move(actor), {{"hash", hash.hex()}}); }
+Act api_key_revoked_act(std::string actor, const base::Digest& hash) {
+  return make("api_key_revoked", std::move(actor), {{"hash", hash.hex()}});
+}
 
 base::Status Access::step(State& state, const Act& act, base::Time received, bool change) {
-  static constexpr std::array<std::string_view, 10> kKinds = {"organisation", "token",   "enrolment",  "renewal",    "revocation",
-                                                               "account",      "api_key", "login_link", "login_used", "api_key_revoked"};
+  static constexpr std::array<std::string_view, 10> kKinds = {
+      "organisation", "token",   "enrolment",  "renewal",    "revocation",
+      "account",      "api_key", "login_link", "login_used", "api_key_revoked"};
   if (std::ranges::find(kKinds, act.kind) == kKinds.end()) return {};
   const Fields fields = TRY(Fields::parse(act));
 
   if (act.kind == "organisation") {
     const auto organisation = TRY(fields.organisation());
-    if (state.organisations.contains(organisation)) return fail(Errc::already_exists, fmt::format("organisation '{}' exists", organisation.text()));
+    if (state.organisations.contains(organisation))
+      return fail(Errc::already_exists, fmt::format("organisation '{}' exists", organisation.text()));
     if (change) state.organisations.insert(organisation);
     return {};
   }
@@ -191,7 +214,8 @@ base::Status Access::step(State& state, const Act& act, base::Time received, boo
     token.expires = TRY(fields.time("expires"));
     token.uses = TRY(fields.number("uses"));
     if (state.tokens.contains(token.hash)) return fail(Errc::already_exists, "this enrolment token exists");
-    if (token.uses == 0 || token.uses > 1'000'000) return fail(Errc::malformed, "a token's uses must be 1 to 1,000,000");
+    if (token.uses == 0 || token.uses > 1'000'000)
+      return fail(Errc::malformed, "a token's uses must be 1 to 1,000,000");
     if (token.expires <= received) return fail(Errc::conflict, "a token must expire in the future");
     if (change) {
       state.organisations.insert(token.organisation);
@@ -239,7 +263,8 @@ base::Status Access::step(State& state, const Act& act, base::Time received, boo
     const std::string serial = TRY(fields.text("serial"));
     TRY_VOID(check_serial(serial));
     const base::Time not_after = TRY(fields.time("not_after"));
-    if (found->second.serials.contains(serial)) return fail(Errc::already_exists, "renewal: a certificate with that serial exists");
+    if (found->second.serials.contains(serial))
+      return fail(Errc::already_exists, "renewal: a certificate with that serial exists");
     if (change) {
       found->second.serials.insert(serial);
       found->second.certificate_not_after = not_after;
@@ -253,15 +278,19 @@ base::Status Access::step(State& state, const Act& act, base::Time received, boo
     account.role = TRY(fields.parsed("role", role_named));
     account.organisation = TRY(fields.maybe_organisation());
     account.closed = TRY(fields.boolean("closed"));
-    if (account.role == Role::centre_operator) return fail(Errc::malformed, "an account cannot be an operator: that is who asks over the unix socket");
-    if (account.role == Role::csirt && !account.organisation) return fail(Errc::malformed, "a csirt account needs its organisation");
-    if (account.role == Role::analyst && account.organisation) return fail(Errc::malformed, "an analyst belongs to the centre, not to an organisation");
+    if (account.role == Role::centre_operator)
+      return fail(Errc::malformed, "an account cannot be an operator: that is who asks over the unix socket");
+    if (account.role == Role::csirt && !account.organisation)
+      return fail(Errc::malformed, "a csirt account needs its organisation");
+    if (account.role == Role::analyst && account.organisation)
+      return fail(Errc::malformed, "an analyst belongs to the centre, not to an organisation");
     const auto found = state.accounts.find(account.name);
     if (found != state.accounts.end()) {
       // A name that once stood for somebody never comes to stand for somebody else.
       if (found->second.role != account.role || found->second.organisation != account.organisation)
         return fail(Errc::conflict, fmt::format("account '{}' exists with another role or organisation", account.name));
-      if (found->second.closed == account.closed) return fail(Errc::already_exists, fmt::format("account '{}' exists", account.name));
+      if (found->second.closed == account.closed)
+        return fail(Errc::already_exists, fmt::format("account '{}' exists", account.name));
     }
     if (change) {
       if (account.organisation) state.organisations.insert(*account.organisation);
@@ -273,14 +302,16 @@ base::Status Access::step(State& state, const Act& act, base::Time received, boo
     const base::Digest hash = TRY(fields.digest("hash"));
     const std::string account = TRY(fields.text("account"));
     const auto found = state.accounts.find(account);
-    if (found == state.accounts.end() || found->second.closed) return fail(Errc::not_found, fmt::format("no account '{}'", account));
+    if (found == state.accounts.end() || found->second.closed)
+      return fail(Errc::not_found, fmt::format("no account '{}'", account));
     if (act.kind == "api_key") {
       if (state.keys.contains(hash)) return fail(Errc::already_exists, "this API key exists");
       if (change) state.keys.emplace(hash, ApiKey{hash, account, received, false});
       return {};
     }
     const base::Time expires = TRY(fields.time("expires"));
-    if (expires > received.plus_seconds(kLoginLinkSeconds)) return fail(Errc::malformed, "a login link is good for ten minutes");
+    if (expires > received.plus_seconds(kLoginLinkSeconds))
+      return fail(Errc::malformed, "a login link is good for ten minutes");
     if (state.links.contains(hash)) return fail(Errc::already_exists, "this login link exists");
     if (change) state.links.emplace(hash, LoginLink{hash, account, expires, false});
     return {};
@@ -368,7 +399,8 @@ base::Result<Principal> Access::principal_of_key(std::string_view key_text) cons
   {
     const base::Lock lock(mutex_);
     const auto found = state_.keys.find(hash_of_secret(key_text));
-    if (found == state_.keys.end() || found->second.revoked) return fail(Errc::unauthenticated, "the API key is not known");
+    if (found == state_.keys.end() || found->second.revoked)
+      return fail(Errc::unauthenticated, "the API key is not known");
     account = found->second.account;
   }
   return principal_of_account(account);

@@ -74,10 +74,12 @@ inline constexpr std::int64_t kLoginLinkSeconds = 600;
 // Acts, one maker a kind. Kinds that Access does not know are none of its business and change nothing.
 Act organisation_act(std::string actor, const model::OrganisationId& organisation);
 Act token_act(std::string actor, const Token& token);
-Act enrolment_act(const Sensor& sensor, const base::Digest& token);  // the actor is the sensor; counts one use of the token
+Act enrolment_act(const Sensor& sensor,
+                  const base::Digest& token);  // the actor is the sensor; counts one use of the token
 Act renewal_act(const model::SensorId& sensor, const std::string& serial, base::Time not_after);
 Act revocation_act(std::string actor, const model::SensorId& sensor, const std::string& reason);
-Act account_act(std::string actor, const Account& account);  // new, or with the same role and organisation: (re)opened or closed
+Act account_act(std::string actor,
+                const Account& account);  // new, or with the same role and organisation: (re)opened or closed
 Act login_link_act(std::string actor, const LoginLink& link);
 Act login_used_act(const LoginLink& link);
 Act api_key_act(std::string actor, const ApiKey& key);

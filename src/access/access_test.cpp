@@ -59,10 +59,12 @@ TEST(Access, refuses_tokens_that_are_unknown_expired_or_another_organisations) {
   const Token token = token_of("secret");
   EXPECT_EQ(access.usable_token(token.hash, kNow).error().code, Errc::not_found);
   EXPECT_EQ(access.apply(enrolment_act(sensor_of(1), token.hash), kNow).error().code, Errc::not_found);
-  EXPECT_EQ(access.apply(token_act("operator", token), kNow.plus_seconds(3600)).error().code, Errc::conflict) << "expired when made";
+  EXPECT_EQ(access.apply(token_act("operator", token), kNow.plus_seconds(3600)).error().code, Errc::conflict)
+      << "expired when made";
   ASSERT_TRUE(access.apply(token_act("operator", token), kNow).has_value());
   EXPECT_EQ(access.apply(enrolment_act(sensor_of(1, "hospital"), token.hash), kNow).error().code, Errc::conflict);
-  EXPECT_EQ(access.apply(enrolment_act(sensor_of(1), token.hash), kNow.plus_seconds(3600)).error().code, Errc::conflict);
+  EXPECT_EQ(access.apply(enrolment_act(sensor_of(1), token.hash), kNow.plus_seconds(3600)).error().code,
+            Errc::conflict);
   EXPECT_EQ(access.usable_token(token.hash, kNow.plus_seconds(3600)).error().code, Errc::conflict);
   EXPECT_TRUE(access.sensors().empty());
 }
@@ -87,7 +89,8 @@ TEST(Access, a_login_link_works_once_and_for_ten_minutes) {
   const LoginLink link{hash_of_secret("link"), "hanako", kNow.plus_seconds(600), false};
   EXPECT_EQ(access.apply(login_link_act("operator", link), kNow).error().code, Errc::not_found) << "no such account";
   ASSERT_TRUE(access.apply(account_act("operator", {"hanako", Role::analyst, {}, false}), kNow).has_value());
-  EXPECT_EQ(access.apply(login_link_act("operator", link), kNow.plus_seconds(-1)).error().code, Errc::malformed) << "longer than ten minutes";
+  EXPECT_EQ(access.apply(login_link_act("operator", link), kNow.plus_seconds(-1)).error().code, Errc::malformed)
+      << "longer than ten minutes";
   ASSERT_TRUE(access.apply(login_link_act("operator", link), kNow).has_value());
   EXPECT_EQ(access.usable_login_link("link", kNow.plus_seconds(599)).value(), link);
   EXPECT_EQ(access.usable_login_link("link", kNow.plus_seconds(600)).error().code, Errc::unauthenticated);
@@ -123,20 +126,33 @@ TEST(Access, an_api_key_speaks_for_its_account_until_either_is_closed) {
 
 TEST(Access, an_accounts_name_never_comes_to_stand_for_another_role) {
   Access access;
-  ASSERT_TRUE(access.apply(account_act("operator", {"taro", Role::csirt, organisation("city-hall"), false}), kNow).has_value());
-  EXPECT_EQ(access.apply(account_act("operator", {"taro", Role::csirt, organisation("hospital"), false}), kNow).error().code, Errc::conflict);
-  EXPECT_EQ(access.apply(account_act("operator", {"taro", Role::analyst, {}, false}), kNow).error().code, Errc::conflict);
-  EXPECT_EQ(access.apply(account_act("operator", {"taro", Role::csirt, organisation("city-hall"), false}), kNow).error().code, Errc::already_exists);
-  EXPECT_EQ(access.apply(account_act("operator", {"jiro", Role::csirt, {}, false}), kNow).error().code, Errc::malformed);
-  EXPECT_EQ(access.apply(account_act("operator", {"jiro", Role::analyst, organisation("city-hall"), false}), kNow).error().code, Errc::malformed);
-  EXPECT_EQ(access.apply(account_act("operator", {"jiro", Role::centre_operator, {}, false}), kNow).error().code, Errc::malformed);
-  EXPECT_EQ(access.apply(account_act("operator", {"Jiro!", Role::analyst, {}, false}), kNow).error().code, Errc::malformed);
+  ASSERT_TRUE(
+      access.apply(account_act("operator", {"taro", Role::csirt, organisation("city-hall"), false}), kNow).has_value());
+  EXPECT_EQ(
+      access.apply(account_act("operator", {"taro", Role::csirt, organisation("hospital"), false}), kNow).error().code,
+      Errc::conflict);
+  EXPECT_EQ(access.apply(account_act("operator", {"taro", Role::analyst, {}, false}), kNow).error().code,
+            Errc::conflict);
+  EXPECT_EQ(
+      access.apply(account_act("operator", {"taro", Role::csirt, organisation("city-hall"), false}), kNow).error().code,
+      Errc::already_exists);
+  EXPECT_EQ(access.apply(account_act("operator", {"jiro", Role::csirt, {}, false}), kNow).error().code,
+            Errc::malformed);
+  EXPECT_EQ(access.apply(account_act("operator", {"jiro", Role::analyst, organisation("city-hall"), false}), kNow)
+                .error()
+                .code,
+            Errc::malformed);
+  EXPECT_EQ(access.apply(account_act("operator", {"jiro", Role::centre_operator, {}, false}), kNow).error().code,
+            Errc::malformed);
+  EXPECT_EQ(access.apply(account_act("operator", {"Jiro!", Role::analyst, {}, false}), kNow).error().code,
+            Errc::malformed);
 }
 
 TEST(Access, is_the_same_after_the_same_acts_and_a_refused_act_changes_nothing) {
   const Token token = token_of("secret");
   const std::vector<Act> acts = {organisation_act("centre", organisation("hospital")), token_act("operator", token),
-                                 enrolment_act(sensor_of(1), token.hash), account_act("operator", {"a", Role::analyst, {}, false})};
+                                 enrolment_act(sensor_of(1), token.hash),
+                                 account_act("operator", {"a", Role::analyst, {}, false})};
   Access first;
   Access second;
   for (const Act& act : acts) {
@@ -154,15 +170,18 @@ TEST(Access, is_the_same_after_the_same_acts_and_a_refused_act_changes_nothing) 
 
 TEST(Access, refuses_acts_whose_content_is_not_as_it_must_be) {
   Access access;
-  for (const char* bad : {"", "[]", "{", "{}", R"({"organisation":1})", R"({"organisation":"UPPER"})", R"({"organisation":"a","hash":"zz"})",
+  for (const char* bad : {"", "[]", "{", "{}", R"({"organisation":1})", R"({"organisation":"UPPER"})",
+                          R"({"organisation":"a","hash":"zz"})",
                           R"({"hash":"00","organisation":"a","system":"b","expires":"x","uses":-1})"})
-    for (const char* kind : {"token", "enrolment", "renewal", "revocation", "account", "login_link", "login_used", "api_key", "api_key_revoked"})
+    for (const char* kind : {"token", "enrolment", "renewal", "revocation", "account", "login_link", "login_used",
+                             "api_key", "api_key_revoked"})
       EXPECT_EQ(access.apply({kind, "x", bad}, kNow).error().code, Errc::malformed) << kind << bad;
   EXPECT_EQ(access.apply({"organisation", "x", std::string(70'000, ' ')}, kNow).error().code, Errc::too_large);
 }
 
 TEST(Principal, sees_its_own_organisation_alone_for_every_pair) {
-  const std::vector<model::OrganisationId> all = {organisation("city-hall"), organisation("hospital"), organisation("ministry")};
+  const std::vector<model::OrganisationId> all = {organisation("city-hall"), organisation("hospital"),
+                                                  organisation("ministry")};
   for (const auto& own : all) {
     for (const auto& other : all) {
       const Principal csirt{"c", Role::csirt, own};
@@ -190,7 +209,8 @@ TEST(Act, round_trips_and_refuses_what_is_none) {
 
 TEST(EnrolmentToken, round_trips_as_one_line_and_its_record_holds_no_secret) {
   base::SystemRandom random;
-  const EnrolmentToken token = make_token(random, organisation("city-hall"), system_named("staff-pcs"), kNow, 3, base::sha256("ca"), "https://centre:8443");
+  const EnrolmentToken token = make_token(random, organisation("city-hall"), system_named("staff-pcs"), kNow, 3,
+                                          base::sha256("ca"), "https://centre:8443");
   const std::string text = token.text();
   EXPECT_TRUE(text.starts_with("hinomi1."));
   EXPECT_EQ(text.find_first_of(" \n="), std::string::npos);
@@ -201,21 +221,25 @@ TEST(EnrolmentToken, round_trips_as_one_line_and_its_record_holds_no_secret) {
 
 TEST(EnrolmentToken, damaged_ones_are_refused) {
   base::SystemRandom random;
-  const std::string text = make_token(random, organisation("a"), system_named("b"), kNow, 1, base::sha256("ca"), "").text();
-  for (const std::string& bad : {std::string(), std::string("hinomi1."), std::string("hinomi2.") + text.substr(8), text.substr(0, text.size() - 4),
-                                 text + "!", "x" + text})
+  const std::string text =
+      make_token(random, organisation("a"), system_named("b"), kNow, 1, base::sha256("ca"), "").text();
+  for (const std::string& bad : {std::string(), std::string("hinomi1."), std::string("hinomi2.") + text.substr(8),
+                                 text.substr(0, text.size() - 4), text + "!", "x" + text})
     EXPECT_FALSE(EnrolmentToken::parse(bad).has_value()) << bad;
   EXPECT_EQ(EnrolmentToken::parse("hinomi1." + std::string(3000, 'a')).error().code, Errc::too_large);
 }
 
 class Authority : public testing::Test {
  protected:
-  Authority() : folder_(base::fs::temp_directory_path() / fmt::format("hinomi_access_test_{}", ::getpid())) { base::fs::remove_all(folder_); }
+  Authority() : folder_(base::fs::temp_directory_path() / fmt::format("hinomi_access_test_{}", ::getpid())) {
+    base::fs::remove_all(folder_);
+  }
   ~Authority() override { base::fs::remove_all(folder_); }
   static std::string request(EVP_PKEY* key, EVP_PKEY* signer) {
     X509_REQ* made = X509_REQ_new();
     X509_REQ_set_pubkey(made, key);
-    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(made), "O", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("forged"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(made), "O", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>("forged"), -1, -1, 0);
     X509_REQ_sign(made, signer, EVP_PKEY_get_base_id(signer) == EVP_PKEY_ED25519 ? nullptr : EVP_sha256());
     BIO* bio = BIO_new(BIO_s_mem());
     PEM_write_bio_X509_REQ(bio, made);
@@ -237,13 +261,14 @@ class Authority : public testing::Test {
 
 TEST_F(Authority, is_made_once_with_a_private_key_file_and_found_again) {
   const auto made = CertificateAuthority::open_or_create(folder_, "hinomi.local", kNow).value();
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat((folder_ / "ca.key").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   const auto again = CertificateAuthority::open_or_create(folder_, "hinomi.local", kNow).value();
   EXPECT_EQ(again->sha256(), made->sha256());
   EXPECT_EQ(again->certificate_pem(), made->certificate_pem());
-  ASSERT_TRUE(base::write_file(folder_ / "ca.key", made->issue_server({"x"}, kNow, kNow.plus_seconds(9))->key_pem).has_value());
+  ASSERT_TRUE(
+      base::write_file(folder_ / "ca.key", made->issue_server({"x"}, kNow, kNow.plus_seconds(9))->key_pem).has_value());
   EXPECT_EQ(CertificateAuthority::open_or_create(folder_, "hinomi.local", kNow).error().code, Errc::corrupt);
 }
 
@@ -251,7 +276,8 @@ TEST_F(Authority, a_client_certificate_names_what_the_centre_says_not_what_the_r
   const auto authority = CertificateAuthority::open_or_create(folder_, "hinomi.local", kNow).value();
   EVP_PKEY* key = EVP_EC_gen("P-256");
   const Sensor sensor = sensor_of(7);
-  const auto issued = authority->issue_client(request(key, key), sensor.organisation, sensor.system, sensor.id, kNow, kNow.plus_seconds(30 * 86'400));
+  const auto issued = authority->issue_client(request(key, key), sensor.organisation, sensor.system, sensor.id, kNow,
+                                              kNow.plus_seconds(30 * 86'400));
   ASSERT_TRUE(issued.has_value()) << issued.error().what;
   X509* certificate = read(issued->pem);
   X509* ca = read(authority->certificate_pem());
@@ -264,7 +290,8 @@ TEST_F(Authority, a_client_certificate_names_what_the_centre_says_not_what_the_r
   EXPECT_EQ(X509_check_purpose(certificate, X509_PURPOSE_SSL_SERVER, 0), 0);
   unsigned char* der = nullptr;
   const int size = i2d_X509(certificate, &der);
-  EXPECT_EQ(public_key_digest({reinterpret_cast<char*>(der), static_cast<std::size_t>(size)}).value(), issued->link_key);
+  EXPECT_EQ(public_key_digest({reinterpret_cast<char*>(der), static_cast<std::size_t>(size)}).value(),
+            issued->link_key);
   OPENSSL_free(der);
   X509_free(certificate);
   X509_free(ca);
@@ -277,8 +304,11 @@ TEST_F(Authority, requests_without_proof_of_their_key_or_with_another_kind_of_ke
   EVP_PKEY* other = EVP_EC_gen("P-256");
   EVP_PKEY* edwards = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
   const Sensor sensor = sensor_of(7);
-  for (const std::string& bad : {std::string(), std::string("nonsense"), request(key, other), request(edwards, edwards), std::string(20'000, 'x')})
-    EXPECT_FALSE(authority->issue_client(bad, sensor.organisation, sensor.system, sensor.id, kNow, kNow.plus_seconds(60)).has_value());
+  for (const std::string& bad : {std::string(), std::string("nonsense"), request(key, other), request(edwards, edwards),
+                                 std::string(20'000, 'x')})
+    EXPECT_FALSE(
+        authority->issue_client(bad, sensor.organisation, sensor.system, sensor.id, kNow, kNow.plus_seconds(60))
+            .has_value());
   EVP_PKEY_free(key);
   EVP_PKEY_free(other);
   EVP_PKEY_free(edwards);
@@ -294,7 +324,8 @@ TEST_F(Authority, a_server_certificate_holds_for_its_names_and_addresses_alone) 
   EXPECT_EQ(X509_check_ip_asc(certificate, "::1", 0), 1);
   X509_free(certificate);
   EXPECT_TRUE(issued->chain_pem.ends_with(authority->certificate_pem()));
-  for (const char* bad : {"", "a,IP:1.2.3.4", "a b", "x:y"}) EXPECT_FALSE(authority->issue_server({bad}, kNow, kNow).has_value()) << bad;
+  for (const char* bad : {"", "a,IP:1.2.3.4", "a b", "x:y"})
+    EXPECT_FALSE(authority->issue_server({bad}, kNow, kNow).has_value()) << bad;
 }
 
 }  // namespace

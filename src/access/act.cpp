@@ -29,9 +29,15 @@ base::Result<Act> decode_act(base::ByteView bytes) {
     while (reader.next()) {
       switch (reader.tag_and_type()) {
         case protozero::tag_and_type(1, protozero::pbf_wire_type::varint): version = reader.get_uint32(); break;
-        case protozero::tag_and_type(2, protozero::pbf_wire_type::length_delimited): act.kind = reader.get_string(); break;
-        case protozero::tag_and_type(3, protozero::pbf_wire_type::length_delimited): act.actor = reader.get_string(); break;
-        case protozero::tag_and_type(4, protozero::pbf_wire_type::length_delimited): act.json = reader.get_string(); break;
+        case protozero::tag_and_type(2, protozero::pbf_wire_type::length_delimited):
+          act.kind = reader.get_string();
+          break;
+        case protozero::tag_and_type(3, protozero::pbf_wire_type::length_delimited):
+          act.actor = reader.get_string();
+          break;
+        case protozero::tag_and_type(4, protozero::pbf_wire_type::length_delimited):
+          act.json = reader.get_string();
+          break;
         default: reader.skip();
       }
     }
@@ -39,7 +45,8 @@ base::Result<Act> decode_act(base::ByteView bytes) {
     return base::fail(base::Errc::malformed, std::string("act: ") + exception.what());
   }
   if (version != 1) return base::fail(base::Errc::unsupported, "act: version must be 1");
-  bool good = !act.kind.empty() && act.kind.size() <= 64 && act.actor.size() <= 256 && base::is_valid_utf8(act.actor) && base::is_valid_utf8(act.json);
+  bool good = !act.kind.empty() && act.kind.size() <= 64 && act.actor.size() <= 256 && base::is_valid_utf8(act.actor) &&
+              base::is_valid_utf8(act.json);
   for (const char c : act.kind) good = good && ((c >= 'a' && c <= 'z') || c == '_');
   if (!good) return base::fail(base::Errc::malformed, "act: kind or actor is not as it must be");
   return act;

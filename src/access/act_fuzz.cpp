@@ -9,8 +9,9 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     if (!again || *again != *act) __builtin_trap();
   }
   // The same bytes as the content of each kind: what check() allows, apply() does, and the other way round.
-  static constexpr std::string_view kKinds[] = {"organisation", "token",   "enrolment",  "renewal",    "revocation",
-                                                "account",      "api_key", "login_link", "login_used", "api_key_revoked"};
+  static constexpr std::string_view kKinds[] = {"organisation", "token",          "enrolment", "renewal",
+                                                "revocation",   "account",        "api_key",   "login_link",
+                                                "login_used",   "api_key_revoked"};
   access::Access state;
   for (const std::string_view kind : kKinds) {
     const access::Act one{std::string(kind), "fuzz", std::string(bytes)};

@@ -16,7 +16,9 @@ using base::fail;
 template <auto F>
 struct With {
   template <class T>
-  void operator()(T* pointer) const { F(pointer); }
+  void operator()(T* pointer) const {
+    F(pointer);
+  }
 };
 using Bio = std::unique_ptr<BIO, With<BIO_free_all>>;
 using Certificate = std::unique_ptr<X509, With<X509_free>>;
@@ -112,11 +114,13 @@ base::Result<Certificate> make_certificate(const Plan& plan, EVP_PKEY* key, X509
   };
   bool good = extend(NID_subject_key_identifier, "hash");
   if (plan.use == Plan::Use::authority) {
-    good = good && extend(NID_basic_constraints, "critical,CA:TRUE,pathlen:0") && extend(NID_key_usage, "critical,keyCertSign,cRLSign");
+    good = good && extend(NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+           extend(NID_key_usage, "critical,keyCertSign,cRLSign");
   } else {
-    good = good && extend(NID_basic_constraints, "critical,CA:FALSE") && extend(NID_key_usage, "critical,digitalSignature") &&
-           extend(NID_authority_key_identifier, "keyid") &&
-           extend(NID_ext_key_usage, plan.use == Plan::Use::client ? "clientAuth" : "serverAuth") && extend(NID_subject_alt_name, plan.alternatives);
+    good = good && extend(NID_basic_constraints, "critical,CA:FALSE") &&
+           extend(NID_key_usage, "critical,digitalSignature") && extend(NID_authority_key_identifier, "keyid") &&
+           extend(NID_ext_key_usage, plan.use == Plan::Use::client ? "clientAuth" : "serverAuth") &&
+           extend(NID_subject_alt_name, plan.alternatives);
   }
   if (!good || X509_sign(out.get(), signer, EVP_sha256()) <= 0) {
     ERR_clear_error();
@@ -137,7 +141,8 @@ struct CertificateAuthority::State {
 CertificateAuthority::CertificateAuthority(std::unique_ptr<State> state) : state_(std::move(state)) {}
 CertificateAuthority::~CertificateAuthority() = default;
 
-base::Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open_or_create(const base::fs::path& folder, const std::string& centre_name,
+base::Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open_or_create(const base::fs::path& folder,
+                                                                                         const std::string& centre_name,
                                                                                          base::Time now) {
   TRY_VOID(base::make_folder(folder));
   const base::fs::path certificate_path = folder / "ca.pem";
@@ -149,7 +154,9 @@ base::Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open_o
     state->key.reset(EVP_EC_gen("P-256"));
     if (!state->key) return fail(Errc::internal, "the CA's key could not be made");
     Plan plan{.subject = {{"O", centre_name}, {"CN", "Hinomi CA of " + centre_name}},
-              .not_before = now.plus_seconds(-3600), .not_after = now.plus_seconds(3650LL * 86'400), .use = Plan::Use::authority};
+              .not_before = now.plus_seconds(-3600),
+              .not_after = now.plus_seconds(3650LL * 86'400),
+              .use = Plan::Use::authority};
     if (plan.subject[1].second.size() > 64) plan.subject[1].second = "Hinomi CA";  // RFC 5280 ub-common-name
     state->certificate = TRY(make_certificate(plan, state->key.get(), nullptr, state->key.get()));
     TRY_VOID(base::write_file(key_path, pem_of(state->key.get()), base::Durability::synced, 0600));
@@ -161,18 +168,23 @@ base::Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open_o
     const Bio key_bio(BIO_new_mem_buf(key.data(), static_cast<int>(key.size())));
     state->certificate.reset(PEM_read_bio_X509(certificate_bio.get(), nullptr, nullptr, nullptr));
     state->key.reset(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
-    const bool good = state->certificate && state->key && X509_check_private_key(state->certificate.get(), state->key.get()) == 1;
+    const bool good =
+        state->certificate && state->key && X509_check_private_key(state->certificate.get(), state->key.get()) == 1;
     ERR_clear_error();
-    if (!good) return fail(Errc::corrupt, fmt::format("{}: the CA's certificate and key do not belong together", folder.string()));
+    if (!good)
+      return fail(Errc::corrupt,
+                  fmt::format("{}: the CA's certificate and key do not belong together", folder.string()));
   }
   state->pem = pem_of(state->certificate.get());
   state->digest = der_digest(state->certificate.get());
   return std::unique_ptr<CertificateAuthority>(new CertificateAuthority(std::move(state)));
 }
 
-base::Result<ClientCertificate> CertificateAuthority::issue_client(std::string_view request_pem, const model::OrganisationId& organisation,
-                                                                   const model::SystemId& system, const model::SensorId& sensor,
-                                                                   base::Time not_before, base::Time not_after) const {
+base::Result<ClientCertificate> CertificateAuthority::issue_client(std::string_view request_pem,
+                                                                   const model::OrganisationId& organisation,
+                                                                   const model::SystemId& system,
+                                                                   const model::SensorId& sensor, base::Time not_before,
+                                                                   base::Time not_after) const {
   if (request_pem.size() > (16U << 10)) return fail(Errc::too_large, "a certificate request may be 16 KiB long");
   const Bio bio(BIO_new_mem_buf(request_pem.data(), static_cast<int>(request_pem.size())));
   const SigningRequest request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
@@ -183,9 +195,13 @@ base::Result<ClientCertificate> CertificateAuthority::issue_client(std::string_v
   if (!signed_by_key) return fail(Errc::malformed, "a certificate request must hold a P-256 key and be signed by it");
   const Plan plan{.subject = {{"O", organisation.text()}, {"OU", system.text()}, {"CN", sensor.text()}},
                   .alternatives = "URI:" + sensor_uri(organisation, system, sensor),
-                  .not_before = not_before, .not_after = not_after, .use = Plan::Use::client};
+                  .not_before = not_before,
+                  .not_after = not_after,
+                  .use = Plan::Use::client};
   const Certificate certificate = TRY(make_certificate(plan, key, state_->certificate.get(), state_->key.get()));
-  ClientCertificate out{.pem = pem_of(certificate.get()), .link_key = key_digest(key), .not_after = {not_after.seconds() * 1'000'000'000}};
+  ClientCertificate out{.pem = pem_of(certificate.get()),
+                        .link_key = key_digest(key),
+                        .not_after = {not_after.seconds() * 1'000'000'000}};
   BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate.get()), nullptr);
   char* hex = BN_bn2hex(number);
   for (const char* c = hex; *c; ++c) out.serial += *c >= 'A' && *c <= 'F' ? static_cast<char>(*c + 32) : *c;
@@ -195,13 +211,14 @@ base::Result<ClientCertificate> CertificateAuthority::issue_client(std::string_v
   return out;
 }
 
-base::Result<ServerCertificate> CertificateAuthority::issue_server(const std::vector<std::string>& names, base::Time not_before,
-                                                                   base::Time not_after) const {
+base::Result<ServerCertificate> CertificateAuthority::issue_server(const std::vector<std::string>& names,
+                                                                   base::Time not_before, base::Time not_after) const {
   std::string alternatives;
   for (const std::string& name : names) {
     bool good = !name.empty() && name.size() <= 253;
     for (const char c : name)
-      good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == ':');
+      good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                      c == '.' || c == '_' || c == ':');
     const bool address = good && is_address(name);
     if (!good || (!address && name.find(':') != std::string::npos))
       return fail(Errc::invalid_argument, fmt::format("'{}' is not a host name or an IP address", name));
@@ -210,8 +227,11 @@ base::Result<ServerCertificate> CertificateAuthority::issue_server(const std::ve
   if (names.empty()) return fail(Errc::invalid_argument, "a server's certificate needs at least one name");
   const Key key(EVP_EC_gen("P-256"));
   if (!key) return fail(Errc::internal, "the server's key could not be made");
-  const Plan plan{.subject = {{"CN", names.front().size() <= 64 ? names.front() : "hinomi"}}, .alternatives = alternatives,
-                  .not_before = not_before, .not_after = not_after, .use = Plan::Use::server};
+  const Plan plan{.subject = {{"CN", names.front().size() <= 64 ? names.front() : "hinomi"}},
+                  .alternatives = alternatives,
+                  .not_before = not_before,
+                  .not_after = not_after,
+                  .use = Plan::Use::server};
   const Certificate certificate = TRY(make_certificate(plan, key.get(), state_->certificate.get(), state_->key.get()));
   return ServerCertificate{pem_of(certificate.get()) + state_->pem, pem_of(key.get())};
 }
@@ -228,7 +248,8 @@ base::Result<base::Digest> public_key_digest(base::ByteView certificate_der) {
   return key_digest(key);
 }
 
-std::string sensor_uri(const model::OrganisationId& organisation, const model::SystemId& system, const model::SensorId& sensor) {
+std::string sensor_uri(const model::OrganisationId& organisation, const model::SystemId& system,
+                       const model::SensorId& sensor) {
   return fmt::format("hinomi://{}/{}/{}", organisation.text(), system.text(), sensor.text());
 }
 

@@ -29,7 +29,8 @@ struct ServerCertificate {
 class CertificateAuthority final {
  public:
   // Opens what is in the folder; makes a new one, valid from an hour before `now` for ten years, if nothing is there.
-  static base::Result<std::unique_ptr<CertificateAuthority>> open_or_create(const base::fs::path& folder, const std::string& centre_name,
+  static base::Result<std::unique_ptr<CertificateAuthority>> open_or_create(const base::fs::path& folder,
+                                                                            const std::string& centre_name,
                                                                             base::Time now);
   ~CertificateAuthority();
   CertificateAuthority(const CertificateAuthority&) = delete;
@@ -37,12 +38,14 @@ class CertificateAuthority final {
 
   // From a PKCS #10 request, of which only the key is taken. Subject: O=organisation, OU=system, CN=sensor;
   // SAN URI hinomi://organisation/system/sensor.
-  [[nodiscard]] base::Result<ClientCertificate> issue_client(std::string_view request_pem, const model::OrganisationId& organisation,
-                                                             const model::SystemId& system, const model::SensorId& sensor,
-                                                             base::Time not_before, base::Time not_after) const;
-  // For host names and IP addresses; makes a new key.
-  [[nodiscard]] base::Result<ServerCertificate> issue_server(const std::vector<std::string>& names, base::Time not_before,
+  [[nodiscard]] base::Result<ClientCertificate> issue_client(std::string_view request_pem,
+                                                             const model::OrganisationId& organisation,
+                                                             const model::SystemId& system,
+                                                             const model::SensorId& sensor, base::Time not_before,
                                                              base::Time not_after) const;
+  // For host names and IP addresses; makes a new key.
+  [[nodiscard]] base::Result<ServerCertificate> issue_server(const std::vector<std::string>& names,
+                                                             base::Time not_before, base::Time not_after) const;
   [[nodiscard]] const std::string& certificate_pem() const;
   [[nodiscard]] const base::Digest& sha256() const;  // of the certificate's DER
 
@@ -55,6 +58,7 @@ class CertificateAuthority final {
 // SHA-256 of the SubjectPublicKeyInfo of a certificate (DER).
 base::Result<base::Digest> public_key_digest(base::ByteView certificate_der);
 // The URI that a sensor's certificate carries.
-std::string sensor_uri(const model::OrganisationId& organisation, const model::SystemId& system, const model::SensorId& sensor);
+std::string sensor_uri(const model::OrganisationId& organisation, const model::SystemId& system,
+                       const model::SensorId& sensor);
 
 }  // namespace hinomi::access

@@ -59,7 +59,8 @@ base::Result<EnrolmentToken> EnrolmentToken::parse(std::string_view text) {
   token.organisation = TRY(model::OrganisationId::parse(organisation));
   token.system = TRY(model::SystemId::parse(system));
   token.ca_sha256 = TRY(base::Digest::from_bytes(ca));
-  if (token.secret.size() != kSecretBytes || token.uses == 0) return base::fail(base::Errc::malformed, "the enrolment token is damaged or cut short");
+  if (token.secret.size() != kSecretBytes || token.uses == 0)
+    return base::fail(base::Errc::malformed, "the enrolment token is damaged or cut short");
   for (const char c : token.url)
     if (c <= 0x20 || c >= 0x7f) return base::fail(base::Errc::malformed, "the enrolment token is damaged: its address");
   return token;
@@ -67,13 +68,18 @@ base::Result<EnrolmentToken> EnrolmentToken::parse(std::string_view text) {
 
 Token EnrolmentToken::record() const { return {hash_of_secret(secret), organisation, system, expires, uses, 0}; }
 
-EnrolmentToken make_token(base::Random& random, const model::OrganisationId& organisation, const model::SystemId& system, base::Time expires,
-                          std::uint32_t uses, const base::Digest& ca_sha256, std::string url) {
+EnrolmentToken make_token(base::Random& random, const model::OrganisationId& organisation,
+                          const model::SystemId& system, base::Time expires, std::uint32_t uses,
+                          const base::Digest& ca_sha256, std::string url) {
   return {organisation, system, expires, uses, random.bytes(kSecretBytes), ca_sha256, std::move(url)};
 }
 
-std::string make_login_secret(base::Random& random) { return "hinomi_login_" + base::to_base64url(random.bytes(kSecretBytes)); }
-std::string make_api_key(base::Random& random) { return "hinomi_key_" + base::to_base64url(random.bytes(kSecretBytes)); }
+std::string make_login_secret(base::Random& random) {
+  return "hinomi_login_" + base::to_base64url(random.bytes(kSecretBytes));
+}
+std::string make_api_key(base::Random& random) {
+  return "hinomi_key_" + base::to_base64url(random.bytes(kSecretBytes));
+}
 base::Digest hash_of_secret(std::string_view text) { return base::sha256(text); }
 
 }  // namespace hinomi::access

@@ -21,10 +21,11 @@ struct EnrolmentToken {
 
   [[nodiscard]] std::string text() const;
   static base::Result<EnrolmentToken> parse(std::string_view text);  // white space at both ends is ignored
-  [[nodiscard]] Token record() const;  // what the centre keeps
+  [[nodiscard]] Token record() const;                                // what the centre keeps
 };
-EnrolmentToken make_token(base::Random& random, const model::OrganisationId& organisation, const model::SystemId& system, base::Time expires,
-                          std::uint32_t uses, const base::Digest& ca_sha256, std::string url);
+EnrolmentToken make_token(base::Random& random, const model::OrganisationId& organisation,
+                          const model::SystemId& system, base::Time expires, std::uint32_t uses,
+                          const base::Digest& ca_sha256, std::string url);
 
 // Secrets of people and programs: 32 random bytes as base64url with a prefix that scanners for leaked secrets can find.
 std::string make_login_secret(base::Random& random);  // "hinomi_login_…"

@@ -1,10 +1,10 @@
 #include <hinomi/link/batch.hpp>
 
 #include <fmt/format.h>
-#include <protozero/pbf_reader.hpp>
-#include <protozero/pbf_writer.hpp>
 #include <zstd.h>
 #include <zstd_errors.h>
+#include <protozero/pbf_reader.hpp>
+#include <protozero/pbf_writer.hpp>
 
 #include <memory>
 
@@ -25,7 +25,9 @@ constexpr std::uint32_t bytes_of(std::uint32_t number) { return tag_and_type(num
 constexpr std::size_t kMaxCounts = 64;
 constexpr std::size_t kMaxDecompressed = 16U << 20;
 
-void put(pbf_writer& writer, std::uint32_t number, base::ByteView bytes) { writer.add_bytes(number, bytes.data(), bytes.size()); }
+void put(pbf_writer& writer, std::uint32_t number, base::ByteView bytes) {
+  writer.add_bytes(number, bytes.data(), bytes.size());
+}
 
 void put(pbf_writer& writer, std::uint32_t number, const std::vector<proof::Hash>& path) {
   for (const proof::Hash& hash : path) put(writer, number, hash.bytes());
@@ -67,7 +69,8 @@ base::Status read(std::string_view what, base::ByteView message, bool versioned,
     while (reading.reader.next()) {
       if (versioned && reading.reader.tag_and_type() == varint(1)) version = reading.reader.get_uint32();
       else if (!field(reading, reading.reader.tag_and_type())) reading.reader.skip();
-      if (!reading.wrong.empty()) return fail(Errc::malformed, fmt::format("{}: {} is not as it must be", what, reading.wrong));
+      if (!reading.wrong.empty())
+        return fail(Errc::malformed, fmt::format("{}: {} is not as it must be", what, reading.wrong));
     }
   } catch (const protozero::exception& exception) {
     return fail(Errc::malformed, fmt::format("{}: {}", what, exception.what()));
@@ -130,7 +133,8 @@ base::Result<Leaf> decode_leaf(base::ByteView bytes) {
           else if (one.tag_and_type() == varint(2)) count = one.get_uint64();
           else one.skip();
         }
-        if (leaf.counts.size() >= kMaxCounts || count == 0 || !leaf.counts.emplace(kind, count).second) in.wrong = "counts";
+        if (leaf.counts.size() >= kMaxCounts || count == 0 || !leaf.counts.emplace(kind, count).second)
+          in.wrong = "counts";
         return true;
       }
       case varint(10): leaf.lost = in.reader.get_uint64(); return true;
@@ -160,10 +164,12 @@ base::Result<Leaf> decode_leaf(base::ByteView bytes) {
   // The sum could overflow; a count over the range's length is wrong whatever the others are.
   std::uint64_t counted = 0;
   for (const auto& [kind, count] : leaf.counts) {
-    if (count > leaf.events() - counted) return fail(Errc::malformed, "ledger leaf: its counts do not add up to its sequence range");
+    if (count > leaf.events() - counted)
+      return fail(Errc::malformed, "ledger leaf: its counts do not add up to its sequence range");
     counted += count;
   }
-  if (counted != leaf.events()) return fail(Errc::malformed, "ledger leaf: its counts do not add up to its sequence range");
+  if (counted != leaf.events())
+    return fail(Errc::malformed, "ledger leaf: its counts do not add up to its sequence range");
   if (leaf.events() > 0 && leaf.frame_length == 0) return fail(Errc::malformed, "ledger leaf: events without a frame");
   return leaf;
 }
@@ -215,7 +221,8 @@ base::Result<Batch> decode_batch(base::ByteView bytes) {
     }
   }));
   if (!has_sensor) return fail(Errc::malformed, "batch: no sensor");
-  if (batch.salt.size() != (batch.frame.empty() ? 0 : kSaltBytes)) return fail(Errc::malformed, "batch: a frame needs a salt of 32 bytes");
+  if (batch.salt.size() != (batch.frame.empty() ? 0 : kSaltBytes))
+    return fail(Errc::malformed, "batch: a frame needs a salt of 32 bytes");
   batch.organisation = TRY(model::OrganisationId::parse(organisation));
   batch.system = TRY(model::SystemId::parse(system));
   return batch;
@@ -310,14 +317,16 @@ base::Result<base::Bytes> decompress_frame(base::ByteView frame) {
   ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, 23);  // 8 MiB
   const unsigned long long stated = ZSTD_getFrameContentSize(frame.data(), frame.size());
   if (stated == ZSTD_CONTENTSIZE_ERROR) return fail(Errc::malformed, "frame: not zstd");
-  if (stated != ZSTD_CONTENTSIZE_UNKNOWN && stated > kMaxDecompressed) return fail(Errc::too_large, "frame: over 16 MiB once decompressed");
+  if (stated != ZSTD_CONTENTSIZE_UNKNOWN && stated > kMaxDecompressed)
+    return fail(Errc::too_large, "frame: over 16 MiB once decompressed");
   base::Bytes out;
   ZSTD_inBuffer in{frame.data(), frame.size(), 0};
   while (true) {
     const std::size_t before = out.size();
     if (before > kMaxDecompressed) return fail(Errc::too_large, "frame: over 16 MiB once decompressed");
     // What a frame says of its size is only a first guess at the room; it grows with what really comes out.
-    const std::size_t room = before == 0 && stated != ZSTD_CONTENTSIZE_UNKNOWN ? std::min<std::size_t>(stated + 1, 1U << 20) : 1U << 18;
+    const std::size_t room =
+        before == 0 && stated != ZSTD_CONTENTSIZE_UNKNOWN ? std::min<std::size_t>(stated + 1, 1U << 20) : 1U << 18;
     out.resize(before + room);
     ZSTD_outBuffer to{out.data() + before, room, 0};
     const std::size_t left = ZSTD_decompressStream(context.get(), &to, &in);

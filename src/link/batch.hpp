@@ -36,7 +36,7 @@ struct Leaf {
   std::uint64_t lost = 0;
   base::Digest manifest;
   std::uint64_t frame_length = 0;
-  base::Digest frame_digest;             // SHA-256(salt || frame); zero if there is no frame
+  base::Digest frame_digest;            // SHA-256(salt || frame); zero if there is no frame
   std::optional<proof::Hash> previous;  // of the leaf before
   base::Time made;
   bool operator==(const Leaf&) const = default;

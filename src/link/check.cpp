@@ -17,12 +17,14 @@ base::Result<std::vector<model::Event>> open_frame(const Leaf& leaf, base::ByteV
   const base::Bytes content = TRY(decompress_frame(frame));
   std::vector<model::Event> events = TRY(model::decode_events(content, leaf.sensor, leaf.epoch));
   if (events.size() != leaf.events())
-    return base::fail(Errc::malformed, fmt::format("frame: holds {} events, its leaf says {}", events.size(), leaf.events()));
+    return base::fail(Errc::malformed,
+                      fmt::format("frame: holds {} events, its leaf says {}", events.size(), leaf.events()));
   std::map<std::uint32_t, std::uint64_t> counts;
   std::uint64_t sequence = leaf.first_sequence;
   for (const model::Event& event : events) {
     ++counts[static_cast<std::uint32_t>(event.kind)];
-    if (event.id.sequence != sequence++) return base::fail(Errc::malformed, "frame: its events are not numbered as its leaf says");
+    if (event.id.sequence != sequence++)
+      return base::fail(Errc::malformed, "frame: its events are not numbered as its leaf says");
   }
   if (counts != leaf.counts) return base::fail(Errc::malformed, "frame: its counts are not its leaf's");
   return events;
@@ -40,14 +42,16 @@ std::expected<Accepted, Refusal> check_batch(const Sender& sender, const Progres
   // 2. Whose it is: certificate, batch and leaf name the same sensor.
   if (batch->organisation != sender.organisation || batch->system != sender.system)
     return refuse(Errc::forbidden, "batch: organisation or system is not the certificate's");
-  if (batch->sensor != sender.sensor || leaf->sensor != sender.sensor) return refuse(Errc::forbidden, "batch: the sensor is not the certificate's");
+  if (batch->sensor != sender.sensor || leaf->sensor != sender.sensor)
+    return refuse(Errc::forbidden, "batch: the sensor is not the certificate's");
 
   // 3. The ledger's own signature on how it stands.
   if (!sender.ledger_key) return refuse(Errc::internal, "the sensor has no ledger key");
   auto checkpoint = proof::open_checkpoint(batch->checkpoint, *sender.ledger_key, sender.ledger_origin);
   if (!checkpoint) return refuse(checkpoint.error().within("batch: checkpoint"));
   if (progress.forked)
-    return refuse(Errc::forbidden, "this sensor's ledger went back or was rewritten before: a person must settle that", true);
+    return refuse(Errc::forbidden, "this sensor's ledger went back or was rewritten before: a person must settle that",
+                  true);
 
   // 4. Where it belongs: the last accepted batch again, or the next.
   const proof::Hash leaf_hash = proof::leaf_hash(batch->leaf);
@@ -60,22 +64,33 @@ std::expected<Accepted, Refusal> check_batch(const Sender& sender, const Progres
     return accepted;
   }
   if (batch->leaf_index != progress.leaves)
-    return refuse(Errc::conflict, fmt::format("batch: leaf {} came, leaf {} is next", batch->leaf_index, progress.leaves));
+    return refuse(Errc::conflict,
+                  fmt::format("batch: leaf {} came, leaf {} is next", batch->leaf_index, progress.leaves));
 
   // 5. The ledger only grew: consistent with the last accepted checkpoint.
   if (batch->consistent_with != progress.checkpoint.size)
-    return refuse(Errc::conflict, fmt::format("batch: its consistency proof begins at size {}, size {} was accepted last", batch->consistent_with, progress.checkpoint.size));
+    return refuse(Errc::conflict,
+                  fmt::format("batch: its consistency proof begins at size {}, size {} was accepted last",
+                              batch->consistent_with, progress.checkpoint.size));
   if (checkpoint->size < progress.checkpoint.size)
-    return refuse(Errc::conflict, fmt::format("batch: the ledger went back from size {} to {}", progress.checkpoint.size, checkpoint->size), true);
+    return refuse(
+        Errc::conflict,
+        fmt::format("batch: the ledger went back from size {} to {}", progress.checkpoint.size, checkpoint->size),
+        true);
   const proof::Hash old_root = progress.checkpoint.size == 0 ? proof::empty_root() : progress.checkpoint.root;
-  const base::Status consistent = proof::verify_consistency(progress.checkpoint.size, old_root, checkpoint->size, checkpoint->root, batch->consistency);
+  const base::Status consistent = proof::verify_consistency(progress.checkpoint.size, old_root, checkpoint->size,
+                                                            checkpoint->root, batch->consistency);
   // A path that cannot be one for these sizes is the sender's mistake and shows nothing about its ledger.
   if (!consistent && consistent.error().code == Errc::conflict)
-    return refuse(Errc::conflict, fmt::format("batch: the ledger of size {} does not contain the one of size {} that was accepted", checkpoint->size, progress.checkpoint.size), true);
+    return refuse(Errc::conflict,
+                  fmt::format("batch: the ledger of size {} does not contain the one of size {} that was accepted",
+                              checkpoint->size, progress.checkpoint.size),
+                  true);
   if (!consistent) return refuse(consistent.error().within("batch: consistency"));
 
   // 6. It includes the leaf.
-  const base::Status included = proof::verify_inclusion(leaf_hash, batch->leaf_index, checkpoint->size, batch->inclusion, checkpoint->root);
+  const base::Status included =
+      proof::verify_inclusion(leaf_hash, batch->leaf_index, checkpoint->size, batch->inclusion, checkpoint->root);
   if (!included) return refuse(Errc::forbidden, "batch: inclusion: " + included.error().what);
 
   // 7. The leaf follows from the one before.
@@ -85,7 +100,8 @@ std::expected<Accepted, Refusal> check_batch(const Sender& sender, const Progres
   const bool same_epoch = !first && leaf->epoch == progress.epoch;
   const std::uint64_t expected = same_epoch ? progress.last_sequence + 1 : 1;
   if (leaf->events() > 0 && leaf->first_sequence != expected)
-    return refuse(Errc::conflict, fmt::format("batch: its events begin at {}, {} is next{}", leaf->first_sequence, expected, same_epoch ? "" : " in a new epoch"));
+    return refuse(Errc::conflict, fmt::format("batch: its events begin at {}, {} is next{}", leaf->first_sequence,
+                                              expected, same_epoch ? "" : " in a new epoch"));
 
   // 8. The frame is the one that the leaf commits to.
   accepted.payload_missing = batch->frame.empty() && leaf->frame_length > 0;
@@ -121,33 +137,40 @@ base::Result<Progress> progress_of(const Receipt& receipt, std::uint64_t receipt
   return out;
 }
 
-Receipt make_receipt(const Accepted& accepted, std::uint64_t batch_entry, const proof::Hash& batch_entry_hash, base::Time received) {
-  return {accepted.leaf_hash, accepted.batch.leaf_index, accepted.batch.checkpoint, batch_entry, batch_entry_hash, received, accepted.next.epoch,
-          accepted.next.last_sequence};
+Receipt make_receipt(const Accepted& accepted, std::uint64_t batch_entry, const proof::Hash& batch_entry_hash,
+                     base::Time received) {
+  return {accepted.leaf_hash, accepted.batch.leaf_index, accepted.batch.checkpoint,  batch_entry, batch_entry_hash,
+          received,           accepted.next.epoch,       accepted.next.last_sequence};
 }
 
-base::Result<VerifiedAnswer> verify_answer(const ReceiptAnswer& answer, const EvidenceView& view, const Sender& sender, const proof::Hash& leaf_hash,
-                                           std::uint64_t leaf_index) {
+base::Result<VerifiedAnswer> verify_answer(const ReceiptAnswer& answer, const EvidenceView& view, const Sender& sender,
+                                           const proof::Hash& leaf_hash, std::uint64_t leaf_index) {
   if (!view.key) return base::fail(Errc::internal, "no key of the evidence log is pinned");
   const proof::Checkpoint checkpoint = TRY(proof::open_checkpoint(answer.checkpoint, *view.key, view.origin));
-  const base::Status included = proof::verify_inclusion(proof::leaf_hash(answer.leaf), answer.entry, checkpoint.size, answer.inclusion, checkpoint.root);
+  const base::Status included = proof::verify_inclusion(proof::leaf_hash(answer.leaf), answer.entry, checkpoint.size,
+                                                        answer.inclusion, checkpoint.root);
   if (!included) return base::fail(Errc::forbidden, "receipt: inclusion: " + included.error().what);
   const EntryLeaf entry = TRY(decode_entry_leaf(answer.leaf));
-  if (entry.kind != 2 || entry.organisation != sender.organisation.text() || entry.system != sender.system.text() || entry.sensor != sender.sensor.uuid.bytes())
+  if (entry.kind != 2 || entry.organisation != sender.organisation.text() || entry.system != sender.system.text() ||
+      entry.sensor != sender.sensor.uuid.bytes())
     return base::fail(Errc::forbidden, "receipt: the entry is no receipt for this sensor");
   VerifiedAnswer out{TRY(decode_receipt(entry.inline_payload)), view};
   if (out.receipt.leaf_hash != leaf_hash || out.receipt.leaf_index != leaf_index)
     return base::fail(Errc::forbidden, "receipt: it speaks for another batch");
   if (checkpoint.size > view.size) {
-    if (answer.consistent_with != view.size) return base::fail(Errc::malformed, "receipt: its consistency proof begins elsewhere");
-    const base::Status consistent = proof::verify_consistency(view.size, view.root, checkpoint.size, checkpoint.root, answer.consistency);
-    if (!consistent) return base::fail(Errc::conflict, "the centre's evidence log was rewritten: " + consistent.error().what);
+    if (answer.consistent_with != view.size)
+      return base::fail(Errc::malformed, "receipt: its consistency proof begins elsewhere");
+    const base::Status consistent =
+        proof::verify_consistency(view.size, view.root, checkpoint.size, checkpoint.root, answer.consistency);
+    if (!consistent)
+      return base::fail(Errc::conflict, "the centre's evidence log was rewritten: " + consistent.error().what);
     out.view.size = checkpoint.size;
     out.view.root = checkpoint.root;
   } else if (checkpoint.size == view.size && checkpoint.root != view.root) {
     return base::fail(Errc::conflict, "the centre's evidence log was rewritten: two trees of the same size");
   } else if (checkpoint.size < view.size) {
-    return base::fail(Errc::conflict, fmt::format("the centre's evidence log went back from size {} to {}", view.size, checkpoint.size));
+    return base::fail(Errc::conflict, fmt::format("the centre's evidence log went back from size {} to {}", view.size,
+                                                  checkpoint.size));
   }
   return out;
 }

@@ -13,13 +13,13 @@ namespace hinomi::link {
 
 // How far the centre has come with one sensor's ledger. Known again from the receipts alone.
 struct Progress {
-  std::uint64_t leaves = 0;          // leaves accepted: the next leaf's index
-  proof::Hash last_leaf;             // hash of the last accepted leaf
-  proof::Checkpoint checkpoint;      // the last accepted; size 0 before the first
+  std::uint64_t leaves = 0;      // leaves accepted: the next leaf's index
+  proof::Hash last_leaf;         // hash of the last accepted leaf
+  proof::Checkpoint checkpoint;  // the last accepted; size 0 before the first
   std::uint64_t epoch = 0;
-  std::uint64_t last_sequence = 0;   // in that epoch
-  std::uint64_t receipt_entry = 0;   // where the last receipt stands in the evidence log
-  bool forked = false;               // a fork was seen: nothing more is accepted until a person settles it
+  std::uint64_t last_sequence = 0;  // in that epoch
+  std::uint64_t receipt_entry = 0;  // where the last receipt stands in the evidence log
+  bool forked = false;              // a fork was seen: nothing more is accepted until a person settles it
   bool operator==(const Progress&) const = default;
 };
 
@@ -48,7 +48,8 @@ struct Accepted {
   proof::Hash leaf_hash;
   Progress next;  // once the batch is durable; receipt_entry is for the sink's answer to fill in
   bool replay = false;
-  bool payload_missing = false;  // the leaf has a frame, but the spool had to drop it: its events are lost, and counted in the leaf
+  bool payload_missing =
+      false;  // the leaf has a frame, but the spool had to drop it: its events are lost, and counted in the leaf
   std::vector<model::Event> events;
 };
 
@@ -60,7 +61,8 @@ std::expected<Accepted, Refusal> check_batch(const Sender& sender, const Progres
 base::Result<Progress> progress_of(const Receipt& receipt, std::uint64_t receipt_entry);
 
 // The receipt that the centre signs for an accepted batch, once it is known where the batch stands.
-Receipt make_receipt(const Accepted& accepted, std::uint64_t batch_entry, const proof::Hash& batch_entry_hash, base::Time received);
+Receipt make_receipt(const Accepted& accepted, std::uint64_t batch_entry, const proof::Hash& batch_entry_hash,
+                     base::Time received);
 
 // What the sender believes of its organisation's evidence log: pinned at enrolment, then only ever growing.
 struct EvidenceView {
@@ -75,7 +77,7 @@ struct VerifiedAnswer {
   Receipt receipt;
   EvidenceView view;
 };
-base::Result<VerifiedAnswer> verify_answer(const ReceiptAnswer& answer, const EvidenceView& view, const Sender& sender, const proof::Hash& leaf_hash,
-                                           std::uint64_t leaf_index);
+base::Result<VerifiedAnswer> verify_answer(const ReceiptAnswer& answer, const EvidenceView& view, const Sender& sender,
+                                           const proof::Hash& leaf_hash, std::uint64_t leaf_index);
 
 }  // namespace hinomi::link

@@ -3,8 +3,8 @@
 #include <hinomi/base/escape.hpp>
 #include <hinomi/link/enrolment.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include <charconv>
 
@@ -27,15 +27,18 @@ base::Result<json::object> parse_body(const net::Request& request) {
 
 base::Result<std::string> text_in(const json::object& object, std::string_view name, std::size_t limit) {
   const json::value* value = object.if_contains(name);
-  if (!value || !value->is_string() || value->get_string().empty()) return fail(Errc::malformed, fmt::format("'{}' must be a text", name));
-  if (value->get_string().size() > limit) return fail(Errc::too_large, fmt::format("'{}' may be {} bytes long", name, limit));
+  if (!value || !value->is_string() || value->get_string().empty())
+    return fail(Errc::malformed, fmt::format("'{}' must be a text", name));
+  if (value->get_string().size() > limit)
+    return fail(Errc::too_large, fmt::format("'{}' may be {} bytes long", name, limit));
   return std::string(value->get_string());
 }
 
 // A name that a machine gives of itself: shown to people, so without anything that could deceive them.
 base::Result<std::string> plain_name(const json::object& object, std::string_view name, std::size_t limit) {
   std::string value = TRY(text_in(object, name, limit));
-  if (base::escape_for_display(value) != value) return fail(Errc::malformed, fmt::format("'{}' holds characters that it must not hold", name));
+  if (base::escape_for_display(value) != value)
+    return fail(Errc::malformed, fmt::format("'{}' holds characters that it must not hold", name));
   return value;
 }
 
@@ -55,9 +58,15 @@ struct Door::Slot {
   Progress progress HINOMI_GUARDED_BY(mutex);
 };
 
-Door::Door(DoorOptions options, access::Access& access, const access::CertificateAuthority& authority, BatchSink& batches, ActSink& acts,
-           const base::Clock& clock, base::Random& random)
-    : options_(std::move(options)), access_(access), authority_(authority), batches_(batches), acts_(acts), clock_(clock), random_(random) {}
+Door::Door(DoorOptions options, access::Access& access, const access::CertificateAuthority& authority,
+           BatchSink& batches, ActSink& acts, const base::Clock& clock, base::Random& random)
+    : options_(std::move(options)),
+      access_(access),
+      authority_(authority),
+      batches_(batches),
+      acts_(acts),
+      clock_(clock),
+      random_(random) {}
 Door::~Door() = default;
 
 std::shared_ptr<Door::Slot> Door::slot(const model::SensorId& sensor) const {
@@ -79,7 +88,8 @@ base::Status Door::restore_receipt(const model::SensorId& sensor, base::ByteView
   const std::shared_ptr<Slot> slot = this->slot(sensor);
   const base::Lock lock(slot->mutex);
   if (receipt.leaf_index != slot->progress.leaves)
-    return fail(Errc::corrupt, fmt::format("receipt {}: for leaf {} of sensor {}, leaf {} is next", entry, receipt.leaf_index, sensor.text(), slot->progress.leaves));
+    return fail(Errc::corrupt, fmt::format("receipt {}: for leaf {} of sensor {}, leaf {} is next", entry,
+                                           receipt.leaf_index, sensor.text(), slot->progress.leaves));
   progress.forked = slot->progress.forked;
   slot->progress = std::move(progress);
   return {};
@@ -89,7 +99,8 @@ base::Status Door::restore_act(const access::Act& act) {
   if (act.kind != "fork" && act.kind != "fork_settled") return {};
   json::error_code error;
   const json::value value = json::parse(act.json, error);
-  if (error || !value.is_object()) return fail(Errc::malformed, "act '" + act.kind + "': its content is no JSON object");
+  if (error || !value.is_object())
+    return fail(Errc::malformed, "act '" + act.kind + "': its content is no JSON object");
   const std::string text = TRY(text_in(value.get_object(), "sensor", 64));
   const model::SensorId sensor = TRY(model::SensorId::parse(text));
   const std::shared_ptr<Slot> slot = this->slot(sensor);
@@ -98,10 +109,15 @@ base::Status Door::restore_act(const access::Act& act) {
   return {};
 }
 
-access::Act fork_act(const model::SensorId& sensor, const Progress& accepted, std::string_view shown_checkpoint, std::string_view what) {
+access::Act fork_act(const model::SensorId& sensor, const Progress& accepted, std::string_view shown_checkpoint,
+                     std::string_view what) {
   return {"fork", "centre",
-          json::serialize(json::object{{"sensor", sensor.text()}, {"accepted_leaves", accepted.leaves}, {"accepted_size", accepted.checkpoint.size},
-                                       {"accepted_root", accepted.checkpoint.root.hex()}, {"shown_checkpoint", shown_checkpoint}, {"what", what}})};
+          json::serialize(json::object{{"sensor", sensor.text()},
+                                       {"accepted_leaves", accepted.leaves},
+                                       {"accepted_size", accepted.checkpoint.size},
+                                       {"accepted_root", accepted.checkpoint.root.hex()},
+                                       {"shown_checkpoint", shown_checkpoint},
+                                       {"what", what}})};
 }
 
 access::Act fork_settled_act(std::string actor, const model::SensorId& sensor) {
@@ -117,7 +133,8 @@ net::Response Door::handle(const net::Request& request) {
     auto answer = try_renew(request);
     return answer ? net::json_response(200, std::move(*answer)) : net::error_response(answer.error());
   }
-  return net::error_response({Errc::not_found, "the link door has POST /v1/enrol, /v1/batches, /v1/renew and GET /v1/state"});
+  return net::error_response(
+      {Errc::not_found, "the link door has POST /v1/enrol, /v1/batches, /v1/renew and GET /v1/state"});
 }
 
 base::Result<Sender> Door::authenticate(const net::Request& request) const {
@@ -129,15 +146,21 @@ base::Result<Sender> Door::authenticate(const net::Request& request) const {
   if (!sensor) return fail(Errc::unauthenticated, "the sensor is not known here: enrol it again");
   if (sensor->revoked) return fail(Errc::forbidden, "the sensor is revoked");
   const std::string uri = access::sensor_uri(sensor->organisation, sensor->system, sensor->id);
-  if (certificate.organisation != sensor->organisation.text() || certificate.organisational_unit != sensor->system.text() ||
-      certificate.uris != std::vector<std::string>{uri} || !sensor->serials.contains(certificate.serial))
+  if (certificate.organisation != sensor->organisation.text() ||
+      certificate.organisational_unit != sensor->system.text() || certificate.uris != std::vector<std::string>{uri} ||
+      !sensor->serials.contains(certificate.serial))
     return fail(Errc::forbidden, "the client certificate is not one that was issued to this sensor");
   // The handshake may be long past.
   if (clock_.now() >= certificate.not_after) return fail(Errc::forbidden, "the client certificate has expired");
   auto key = proof::VerifierKey::parse(sensor->ledger_vkey);
   if (!key) return fail(Errc::internal, "the sensor's ledger key cannot be read");
-  return Sender{sensor->organisation, sensor->system, sensor->id, sensor->host, sensor->host_name,
-                fmt::format("{}/ledger/{}", options_.centre, sensor->id.text()), *key};
+  return Sender{sensor->organisation,
+                sensor->system,
+                sensor->id,
+                sensor->host,
+                sensor->host_name,
+                fmt::format("{}/ledger/{}", options_.centre, sensor->id.text()),
+                *key};
 }
 
 net::Response Door::enrol(const net::Request& request) {
@@ -178,8 +201,9 @@ base::Result<std::string> Door::try_enrol(const net::Request& request) {
   sensor.machine_id = machine_id;
   sensor.ledger_vkey = vkey;
   // The request proves the link key. From an hour before: clocks of endpoints differ.
-  const access::ClientCertificate certificate = TRY(authority_.issue_client(request_pem, sensor.organisation, sensor.system, sensor.id,
-                                                                            now.plus_seconds(-3600), now.plus_seconds(options_.certificate_seconds)));
+  const access::ClientCertificate certificate =
+      TRY(authority_.issue_client(request_pem, sensor.organisation, sensor.system, sensor.id, now.plus_seconds(-3600),
+                                  now.plus_seconds(options_.certificate_seconds)));
   sensor.link_key = certificate.link_key;
   sensor.serials = {certificate.serial};
   sensor.certificate_not_after = certificate.not_after;
@@ -191,11 +215,20 @@ base::Result<std::string> Door::try_enrol(const net::Request& request) {
     const base::Time received = TRY(acts_.append(sensor.organisation, sensor.system, sensor.id, act));
     TRY_VOID(access_.apply(act, received));
   }
-  return json::serialize(json::object{{"version", 1}, {"url", ""}, {"centre", options_.centre}, {"organisation", sensor.organisation.text()},
-                                      {"system", sensor.system.text()}, {"sensor", sensor.id.text()}, {"host", sensor.host.text()},
-                                      {"host_name", host_name}, {"ledger_origin", fmt::format("{}/ledger/{}", options_.centre, sensor.id.text())},
-                                      {"evidence_origin", evidence.origin}, {"evidence_vkey", evidence.vkey}, {"certificate", certificate.pem},
-                                      {"ca", authority_.certificate_pem()}, {"manifest_note", options_.manifest_note}});
+  return json::serialize(json::object{{"version", 1},
+                                      {"url", ""},
+                                      {"centre", options_.centre},
+                                      {"organisation", sensor.organisation.text()},
+                                      {"system", sensor.system.text()},
+                                      {"sensor", sensor.id.text()},
+                                      {"host", sensor.host.text()},
+                                      {"host_name", host_name},
+                                      {"ledger_origin", fmt::format("{}/ledger/{}", options_.centre, sensor.id.text())},
+                                      {"evidence_origin", evidence.origin},
+                                      {"evidence_vkey", evidence.vkey},
+                                      {"certificate", certificate.pem},
+                                      {"ca", authority_.certificate_pem()},
+                                      {"manifest_note", options_.manifest_note}});
 }
 
 base::Result<std::string> Door::try_renew(const net::Request& request) {
@@ -203,11 +236,13 @@ base::Result<std::string> Door::try_renew(const net::Request& request) {
   const json::object body = TRY(parse_body(request));
   const std::string request_pem = TRY(text_in(body, "request", 16U << 10));
   const base::Time now = clock_.now();
-  const access::ClientCertificate certificate = TRY(authority_.issue_client(request_pem, sender.organisation, sender.system, sender.sensor,
-                                                                            now.plus_seconds(-3600), now.plus_seconds(options_.certificate_seconds)));
+  const access::ClientCertificate certificate =
+      TRY(authority_.issue_client(request_pem, sender.organisation, sender.system, sender.sensor,
+                                  now.plus_seconds(-3600), now.plus_seconds(options_.certificate_seconds)));
   const base::Lock lock(access_.changing());
   const auto sensor = access_.sensor(sender.sensor);
-  if (!sensor || sensor->link_key != certificate.link_key) return fail(Errc::forbidden, "a certificate is renewed for the same link key alone");
+  if (!sensor || sensor->link_key != certificate.link_key)
+    return fail(Errc::forbidden, "a certificate is renewed for the same link key alone");
   const access::Act act = access::renewal_act(sender.sensor, certificate.serial, certificate.not_after);
   TRY_VOID(access_.check(act, now));
   const base::Time received = TRY(acts_.append(sender.organisation, sender.system, sender.sensor, act));
@@ -219,8 +254,11 @@ net::Response Door::state(const net::Request& request) {
   const auto sender = authenticate(request);
   if (!sender) return net::error_response(sender.error());
   const Progress now = progress(sender->sensor);
-  return net::json_response(200, json::serialize(json::object{{"sensor", sender->sensor.text()}, {"leaves", now.leaves},
-                                                              {"tree_size", now.checkpoint.size}, {"root", now.checkpoint.root.hex()}, {"fork", now.forked}}));
+  return net::json_response(200, json::serialize(json::object{{"sensor", sender->sensor.text()},
+                                                              {"leaves", now.leaves},
+                                                              {"tree_size", now.checkpoint.size},
+                                                              {"root", now.checkpoint.root.hex()},
+                                                              {"fork", now.forked}}));
 }
 
 net::Response Door::receive(const net::Request& request) {
@@ -249,7 +287,8 @@ net::Response Door::receive(const net::Request& request) {
       const auto shown = decode_batch(request.body);
       // Kept for a person. If even that cannot be written now, the next batch will be refused in the same way and tried again.
       const auto kept = acts_.append(sender->organisation, sender->system, sender->sensor,
-                                     fork_act(sender->sensor, slot->progress, shown ? std::string_view(shown->checkpoint) : "", refusal.error.what));
+                                     fork_act(sender->sensor, slot->progress,
+                                              shown ? std::string_view(shown->checkpoint) : "", refusal.error.what));
       if (!kept) slot->progress.forked = false;
     }
     return conflict_response(refusal.error, slot->progress, refusal.fork);
@@ -270,7 +309,8 @@ net::Response Door::receive(const net::Request& request) {
     // What the sensor verified last leads to this checkpoint. If it does not (the sensor knows a longer log than ours), the
     // sensor finds out by itself from an answer without a proof.
     const std::size_t text_end = answer->checkpoint.find("\n\n");
-    const auto checkpoint = proof::parse_checkpoint(answer->checkpoint.substr(0, text_end == std::string::npos ? 0 : text_end + 1));
+    const auto checkpoint =
+        proof::parse_checkpoint(answer->checkpoint.substr(0, text_end == std::string::npos ? 0 : text_end + 1));
     if (checkpoint && known <= checkpoint->size) {
       auto path = batches_.consistency(sender->organisation, known, checkpoint->size);
       if (path) answer->consistent_with = known, answer->consistency = std::move(*path);

@@ -29,8 +29,8 @@ class BatchSink {
   virtual base::Result<ReceiptAnswer> append(const Accepted& accepted, base::ByteView bytes, const Sender& sender) = 0;
   // The same for a receipt that stands there already, in the newest checkpoint.
   virtual base::Result<ReceiptAnswer> receipt(const model::OrganisationId& organisation, std::uint64_t entry) = 0;
-  virtual base::Result<std::vector<proof::Hash>> consistency(const model::OrganisationId& organisation, std::uint64_t old_size,
-                                                             std::uint64_t size) = 0;
+  virtual base::Result<std::vector<proof::Hash>> consistency(const model::OrganisationId& organisation,
+                                                             std::uint64_t old_size, std::uint64_t size) = 0;
   // Origin and verifier key of the organisation's evidence log.
   struct Identity {
     std::string origin;
@@ -44,14 +44,15 @@ class ActSink {
  public:
   virtual ~ActSink() = default;
   // Returns after the sync: the received time of the act's entry.
-  virtual base::Result<base::Time> append(const model::OrganisationId& organisation, const std::optional<model::SystemId>& system,
+  virtual base::Result<base::Time> append(const model::OrganisationId& organisation,
+                                          const std::optional<model::SystemId>& system,
                                           const std::optional<model::SensorId>& sensor, const access::Act& act) = 0;
 };
 
 struct DoorOptions {
   std::string centre;  // its name: ledgers' origins are <centre>/ledger/<sensor>
   std::int64_t certificate_seconds = 30 * 86'400;
-  std::string manifest_note;  // proposed to sensors that enrol; empty for none
+  std::string manifest_note;       // proposed to sensors that enrol; empty for none
   std::int64_t retry_seconds = 5;  // Retry-After when the centre cannot write
 };
 
@@ -68,8 +69,8 @@ struct DoorCounters {
 
 class Door final {
  public:
-  Door(DoorOptions options, access::Access& access, const access::CertificateAuthority& authority, BatchSink& batches, ActSink& acts,
-       const base::Clock& clock, base::Random& random);
+  Door(DoorOptions options, access::Access& access, const access::CertificateAuthority& authority, BatchSink& batches,
+       ActSink& acts, const base::Clock& clock, base::Random& random);
   ~Door();
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
@@ -106,7 +107,8 @@ class Door final {
 };
 
 // The acts by which a fork is kept, and by which a person settles one that was none.
-access::Act fork_act(const model::SensorId& sensor, const Progress& accepted, std::string_view shown_checkpoint, std::string_view what);
+access::Act fork_act(const model::SensorId& sensor, const Progress& accepted, std::string_view shown_checkpoint,
+                     std::string_view what);
 access::Act fork_settled_act(std::string actor, const model::SensorId& sensor);
 
 }  // namespace hinomi::link

@@ -10,15 +10,20 @@ using namespace hinomi;
 
 class NoBatches final : public link::BatchSink {
  public:
-  base::Result<link::ReceiptAnswer> append(const link::Accepted&, base::ByteView, const link::Sender&) override { __builtin_trap(); }
+  base::Result<link::ReceiptAnswer> append(const link::Accepted&, base::ByteView, const link::Sender&) override {
+    __builtin_trap();
+  }
   base::Result<link::ReceiptAnswer> receipt(const model::OrganisationId&, std::uint64_t) override { __builtin_trap(); }
-  base::Result<std::vector<proof::Hash>> consistency(const model::OrganisationId&, std::uint64_t, std::uint64_t) override { __builtin_trap(); }
+  base::Result<std::vector<proof::Hash>> consistency(const model::OrganisationId&, std::uint64_t,
+                                                     std::uint64_t) override {
+    __builtin_trap();
+  }
   base::Result<Identity> identity(const model::OrganisationId&) override { return Identity{"fuzz", "fuzz"}; }
 };
 class NoActs final : public link::ActSink {
  public:
-  base::Result<base::Time> append(const model::OrganisationId&, const std::optional<model::SystemId>&, const std::optional<model::SensorId>&,
-                                  const access::Act&) override {
+  base::Result<base::Time> append(const model::OrganisationId&, const std::optional<model::SystemId>&,
+                                  const std::optional<model::SensorId>&, const access::Act&) override {
     __builtin_trap();
   }
 };
@@ -30,7 +35,8 @@ link::Door& door() {
   static access::Access state;
   static NoBatches batches;
   static NoActs acts;
-  static const base::fs::path folder = base::fs::temp_directory_path() / ("hinomi_door_fuzz_" + std::to_string(::getpid()));
+  static const base::fs::path folder =
+      base::fs::temp_directory_path() / ("hinomi_door_fuzz_" + std::to_string(::getpid()));
   static const auto authority = [] {
     auto made = access::CertificateAuthority::open_or_create(folder, "fuzz", clock.now());
     base::fs::remove_all(folder);

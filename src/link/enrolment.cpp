@@ -2,12 +2,12 @@
 
 #include <hinomi/access/certificate_authority.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <boost/json.hpp>
 
 #include <memory>
 
@@ -21,7 +21,9 @@ using base::fail;
 template <auto F>
 struct With {
   template <class T>
-  void operator()(T* pointer) const { F(pointer); }
+  void operator()(T* pointer) const {
+    F(pointer);
+  }
 };
 using Bio = std::unique_ptr<BIO, With<BIO_free_all>>;
 using Key = std::unique_ptr<EVP_PKEY, With<EVP_PKEY_free>>;
@@ -75,9 +77,16 @@ base::Result<std::string> text_in(const json::object& object, std::string_view n
 }
 
 json::object object_of(const Enrolment& enrolment) {
-  return {{"version", 1}, {"url", enrolment.url}, {"centre", enrolment.centre}, {"organisation", enrolment.organisation.text()},
-          {"system", enrolment.system.text()}, {"sensor", enrolment.sensor.text()}, {"host", enrolment.host.text()},
-          {"host_name", enrolment.host_name}, {"ledger_origin", enrolment.ledger_origin}, {"evidence_origin", enrolment.evidence_origin},
+  return {{"version", 1},
+          {"url", enrolment.url},
+          {"centre", enrolment.centre},
+          {"organisation", enrolment.organisation.text()},
+          {"system", enrolment.system.text()},
+          {"sensor", enrolment.sensor.text()},
+          {"host", enrolment.host.text()},
+          {"host_name", enrolment.host_name},
+          {"ledger_origin", enrolment.ledger_origin},
+          {"evidence_origin", enrolment.evidence_origin},
           {"evidence_vkey", enrolment.evidence_vkey}};
 }
 
@@ -147,7 +156,9 @@ model::HostId make_host_id(const model::OrganisationId& organisation, std::strin
   return {base::Uuid::named(base::kHinomiNamespace, fmt::format("host\n{}\n{}", organisation.text(), machine_id))};
 }
 
-base::Result<Sender> Enrolment::sender() const { return Sender{organisation, system, sensor, host, host_name, ledger_origin, std::nullopt}; }
+base::Result<Sender> Enrolment::sender() const {
+  return Sender{organisation, system, sensor, host, host_name, ledger_origin, std::nullopt};
+}
 
 base::Result<EvidenceView> Enrolment::evidence() const {
   EvidenceView view;
@@ -167,15 +178,22 @@ base::Result<Enrolled> enrol(const EnrolmentOrder& order) {
   const std::string url = order.url.empty() ? order.token.url : order.url;
   if (url.empty()) return fail(Errc::invalid_argument, "the token names no address of the centre: say it");
   auto client = TRY(net::Client::create({.url = url, .ca_sha256 = order.token.ca_sha256.hex(), .proxy = order.proxy}));
-  const json::object question = {{"version", 1}, {"token", base::to_base64url(order.token.secret)}, {"request", order.request_pem},
-                                 {"ledger_vkey", order.ledger_vkey}, {"ledger_signature", base::to_base64(order.ledger_signature)},
-                                 {"host_name", order.host_name}, {"machine_id", order.machine_id}};
-  const net::Response answer = TRY(client->send(
-      {.method = "POST", .path = "/v1/enrol", .headers = {{"Content-Type", "application/json"}}, .body = json::serialize(question)}));
+  const json::object question = {{"version", 1},
+                                 {"token", base::to_base64url(order.token.secret)},
+                                 {"request", order.request_pem},
+                                 {"ledger_vkey", order.ledger_vkey},
+                                 {"ledger_signature", base::to_base64(order.ledger_signature)},
+                                 {"host_name", order.host_name},
+                                 {"machine_id", order.machine_id}};
+  const net::Response answer = TRY(client->send({.method = "POST",
+                                                 .path = "/v1/enrol",
+                                                 .headers = {{"Content-Type", "application/json"}},
+                                                 .body = json::serialize(question)}));
   const json::object object = TRY(parse_object(answer.body, "the centre's answer"));
   if (answer.status != 200) {
     const json::value* error = object.if_contains("error");
-    if (!error || !error->is_object()) return fail(Errc::malformed, fmt::format("the centre answers {}", answer.status));
+    if (!error || !error->is_object())
+      return fail(Errc::malformed, fmt::format("the centre answers {}", answer.status));
     const std::string code = TRY(text_in(error->get_object(), "code"));
     const std::string message = TRY(text_in(error->get_object(), "message"));
     return fail(base::errc_named(code), "the centre refuses: " + message);
@@ -189,9 +207,11 @@ base::Result<Enrolled> enrol(const EnrolmentOrder& order) {
   if (out.enrolment.organisation != order.token.organisation || out.enrolment.system != order.token.system)
     return fail(Errc::forbidden, "the centre answers with another organisation or system than the token's");
   const base::Bytes ca_der = TRY(certificate_der(out.ca_pem));
-  if (base::sha256(ca_der) != order.token.ca_sha256) return fail(Errc::forbidden, "the centre answers with another CA than the token's");
+  if (base::sha256(ca_der) != order.token.ca_sha256)
+    return fail(Errc::forbidden, "the centre answers with another CA than the token's");
   const base::Bytes der = TRY(certificate_der(out.certificate_pem));
-  if (TRY(access::public_key_digest(der)) != order.link_key) return fail(Errc::forbidden, "the centre answers with a certificate for another key");
+  if (TRY(access::public_key_digest(der)) != order.link_key)
+    return fail(Errc::forbidden, "the centre answers with a certificate for another key");
   if (out.enrolment.ledger_origin != fmt::format("{}/ledger/{}", out.enrolment.centre, out.enrolment.sensor.text()))
     return fail(Errc::forbidden, "the centre answers with an origin that is not this sensor's");
   return out;
@@ -205,7 +225,8 @@ base::Status LinkFolder::save(const Enrolled& enrolled, const LinkKey& key) cons
   TRY_VOID(base::write_file(folder_ / "link.key", key.pem(), base::Durability::synced, 0600));
   TRY_VOID(base::write_file(folder_ / "ca.pem", enrolled.ca_pem, base::Durability::synced, 0644));
   TRY_VOID(save_certificate(enrolled.certificate_pem));
-  return base::write_file(folder_ / "enrolment.json", to_json(enrolled.enrolment) + "\n", base::Durability::synced, 0644);
+  return base::write_file(folder_ / "enrolment.json", to_json(enrolled.enrolment) + "\n", base::Durability::synced,
+                          0644);
 }
 
 base::Result<LinkFolder::Content> LinkFolder::load() const {

@@ -20,7 +20,7 @@ class LinkKey {
   static LinkKey generate();
   static base::Result<LinkKey> parse(std::string_view pem);
   [[nodiscard]] const std::string& pem() const { return pem_; }  // secret
-  [[nodiscard]] std::string request_pem() const;                // PKCS #10, signed; its subject is empty: the centre gives the names
+  [[nodiscard]] std::string request_pem() const;  // PKCS #10, signed; its subject is empty: the centre gives the names
   [[nodiscard]] base::Digest digest() const { return digest_; }  // SHA-256 of the SubjectPublicKeyInfo
 
  private:
@@ -48,7 +48,7 @@ struct Enrolment {
   std::string evidence_vkey;
   bool operator==(const Enrolment&) const = default;
 
-  [[nodiscard]] base::Result<Sender> sender() const;        // without ledger key
+  [[nodiscard]] base::Result<Sender> sender() const;          // without ledger key
   [[nodiscard]] base::Result<EvidenceView> evidence() const;  // size 0
 };
 std::string to_json(const Enrolment& enrolment);
@@ -58,8 +58,8 @@ struct EnrolmentOrder {
   access::EnrolmentToken token;
   std::string url;  // the token's unless said
   std::optional<net::Proxy> proxy;
-  std::string request_pem;       // LinkKey::request_pem()
-  base::Digest link_key;         // LinkKey::digest()
+  std::string request_pem;  // LinkKey::request_pem()
+  base::Digest link_key;    // LinkKey::digest()
   std::string ledger_vkey;
   base::Bytes ledger_signature;  // over ledger_proof_message(token.secret, request_pem)
   std::string host_name;

@@ -9,10 +9,10 @@
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
-#include <protozero/pbf_writer.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
+#include <protozero/pbf_writer.hpp>
 
 #include <mutex>
 
@@ -66,7 +66,9 @@ class TestLedger {
 
   // The next leaf, with that many events; what a test wants to be wrong, `change` makes wrong before it is logged.
   void record(std::uint64_t events, const std::function<void(Leaf&, std::string& content)>& change = {}) {
-    Leaf leaf{.kind = static_cast<std::uint32_t>(events > 0 ? LeafKind::events : LeafKind::heartbeat), .sensor = sensor_, .epoch = epoch};
+    Leaf leaf{.kind = static_cast<std::uint32_t>(events > 0 ? LeafKind::events : LeafKind::heartbeat),
+              .sensor = sensor_,
+              .epoch = epoch};
     std::vector<model::Event> list;
     for (std::uint64_t i = 0; i < events; ++i) {
       model::Event event;
@@ -101,8 +103,15 @@ class TestLedger {
 
   // Leaf `index` as it would be sent now to a centre that accepted `accepted` leaves' tree last.
   [[nodiscard]] Batch batch(std::uint64_t index, std::uint64_t accepted) const {
-    Batch out{.organisation = organisation, .system = system, .sensor = sensor_, .leaf = stored[index].leaf, .leaf_index = index,
-              .checkpoint = log_->signed_checkpoint().note, .consistent_with = accepted, .salt = stored[index].salt, .frame = stored[index].frame};
+    Batch out{.organisation = organisation,
+              .system = system,
+              .sensor = sensor_,
+              .leaf = stored[index].leaf,
+              .leaf_index = index,
+              .checkpoint = log_->signed_checkpoint().note,
+              .consistent_with = accepted,
+              .salt = stored[index].salt,
+              .frame = stored[index].frame};
     const std::uint64_t size = log_->size();
     out.inclusion = log_->inclusion(index, size).value();
     if (accepted <= size) out.consistency = log_->consistency(accepted, size).value();
@@ -351,10 +360,17 @@ TEST_F(Check, what_is_in_the_frame_must_be_what_the_leaf_counts) {
     ledger.record(2, change);
     return refused(ledger.batch(0, 0)).error.code;
   };
-  EXPECT_EQ(first([](Leaf& leaf, std::string&) { leaf.counts[1] = 3; leaf.last_sequence = 3; }), Errc::malformed) << "more than there are";
+  EXPECT_EQ(first([](Leaf& leaf, std::string&) {
+              leaf.counts[1] = 3;
+              leaf.last_sequence = 3;
+            }),
+            Errc::malformed)
+      << "more than there are";
   EXPECT_EQ(first([](Leaf& leaf, std::string&) { leaf.counts = {{2, 2}}; }), Errc::malformed) << "another kind";
-  EXPECT_EQ(first([](Leaf& leaf, std::string&) { leaf.counts = {{1, 1}}; }), Errc::malformed) << "counts beside the range";
-  EXPECT_EQ(first([](Leaf& leaf, std::string&) { leaf.counts = {{1, ~0ULL}, {2, 3}}; }), Errc::malformed) << "a sum that overflows";
+  EXPECT_EQ(first([](Leaf& leaf, std::string&) { leaf.counts = {{1, 1}}; }), Errc::malformed)
+      << "counts beside the range";
+  EXPECT_EQ(first([](Leaf& leaf, std::string&) { leaf.counts = {{1, ~0ULL}, {2, 3}}; }), Errc::malformed)
+      << "a sum that overflows";
   EXPECT_EQ(first([](Leaf&, std::string& content) { content = "\xff\xff\xff"; }), Errc::malformed) << "no events";
   EXPECT_EQ(first([](Leaf&, std::string& content) { content += content; }), Errc::malformed) << "twice";
 }
@@ -374,8 +390,10 @@ TEST_F(Check, a_decompression_bomb_or_a_huge_window_is_refused) {
     std::string out(ZSTD_compressBound(size), '\0');
     ZSTD_outBuffer to{out.data(), out.size(), 0};
     ZSTD_inBuffer from{content.data(), content.size(), 0};
-    while (ZSTD_compressStream2(context, &to, &from, ZSTD_e_continue) > 0 && from.pos < from.size) {}
-    while (ZSTD_compressStream2(context, &to, &from, ZSTD_e_end) > 0) {}
+    while (ZSTD_compressStream2(context, &to, &from, ZSTD_e_continue) > 0 && from.pos < from.size) {
+    }
+    while (ZSTD_compressStream2(context, &to, &from, ZSTD_e_end) > 0) {
+    }
     ZSTD_freeCCtx(context);
     out.resize(to.pos);
     return out;
@@ -436,7 +454,8 @@ TEST_F(Check, progress_is_known_again_from_the_receipt) {
 class TestEvidence final : public BatchSink, public ActSink {
  public:
   TestEvidence(const path& folder, const FakeClock& clock)
-      : clock_(clock), key_(proof::SigningKey::generate("hinomi.local", random_)),
+      : clock_(clock),
+        key_(proof::SigningKey::generate("hinomi.local", random_)),
         log_(std::move(tlog::TileLog::open(folder, {.origin = origin()}, key_).value())) {}
 
   static std::string origin() { return "hinomi.local/evidence/city-hall"; }
@@ -444,10 +463,12 @@ class TestEvidence final : public BatchSink, public ActSink {
   base::Result<ReceiptAnswer> append(const Accepted& accepted, base::ByteView bytes, const Sender& sender) override {
     const std::scoped_lock lock(mutex_);
     if (trouble) return base::fail(*trouble, "the test says so");
-    const std::string batch_leaf = leaf(1, sender.organisation.text(), sender.system.text(), sender.sensor.uuid.bytes(), "");
+    const std::string batch_leaf =
+        leaf(1, sender.organisation.text(), sender.system.text(), sender.sensor.uuid.bytes(), "");
     const std::uint64_t batch_entry = TRY(log_->append(batch_leaf, bytes));
     const Receipt receipt = make_receipt(accepted, batch_entry, proof::leaf_hash(batch_leaf), clock_.now());
-    const std::string receipt_leaf = leaf(2, sender.organisation.text(), sender.system.text(), sender.sensor.uuid.bytes(), encode(receipt));
+    const std::string receipt_leaf =
+        leaf(2, sender.organisation.text(), sender.system.text(), sender.sensor.uuid.bytes(), encode(receipt));
     const std::uint64_t entry = TRY(log_->append(receipt_leaf, ""));
     TRY_VOID(log_->commit());
     receipts.emplace_back(entry, encode(receipt));
@@ -457,12 +478,15 @@ class TestEvidence final : public BatchSink, public ActSink {
     const std::scoped_lock lock(mutex_);
     return prove(entry);
   }
-  base::Result<std::vector<proof::Hash>> consistency(const model::OrganisationId&, std::uint64_t old_size, std::uint64_t size) override {
+  base::Result<std::vector<proof::Hash>> consistency(const model::OrganisationId&, std::uint64_t old_size,
+                                                     std::uint64_t size) override {
     return log_->consistency(old_size, size);
   }
-  base::Result<Identity> identity(const model::OrganisationId&) override { return Identity{origin(), key_.verifier().text()}; }
-  base::Result<base::Time> append(const model::OrganisationId& organisation, const std::optional<model::SystemId>&, const std::optional<model::SensorId>&,
-                                  const access::Act& act) override {
+  base::Result<Identity> identity(const model::OrganisationId&) override {
+    return Identity{origin(), key_.verifier().text()};
+  }
+  base::Result<base::Time> append(const model::OrganisationId& organisation, const std::optional<model::SystemId>&,
+                                  const std::optional<model::SensorId>&, const access::Act& act) override {
     const std::scoped_lock lock(mutex_);
     TRY_VOID(log_->append(leaf(3, organisation.text(), "", "", access::encode(act)), ""));
     TRY_VOID(log_->commit());
@@ -484,7 +508,8 @@ class TestEvidence final : public BatchSink, public ActSink {
     out.inclusion = TRY(log_->inclusion(entry, checkpoint.checkpoint.size));
     return out;
   }
-  static std::string leaf(std::uint32_t kind, const std::string& organisation, const std::string& system, base::ByteView sensor, const std::string& content) {
+  static std::string leaf(std::uint32_t kind, const std::string& organisation, const std::string& system,
+                          base::ByteView sensor, const std::string& content) {
     std::string out;
     protozero::pbf_writer writer(out);
     writer.add_uint32(1, 1);
@@ -516,8 +541,12 @@ class TestSource final : public BatchSource {
     return out;
   }
   std::string checkpoint() override { return reader_->signed_checkpoint().note; }
-  base::Result<std::vector<proof::Hash>> inclusion(std::uint64_t index, std::uint64_t size) override { return reader_->inclusion(index, size); }
-  base::Result<std::vector<proof::Hash>> consistency(std::uint64_t old_size, std::uint64_t size) override { return reader_->consistency(old_size, size); }
+  base::Result<std::vector<proof::Hash>> inclusion(std::uint64_t index, std::uint64_t size) override {
+    return reader_->inclusion(index, size);
+  }
+  base::Result<std::vector<proof::Hash>> consistency(std::uint64_t old_size, std::uint64_t size) override {
+    return reader_->consistency(old_size, size);
+  }
   std::uint64_t acknowledged() override { return acknowledged_; }
   base::Status acknowledge(std::uint64_t index, const ReceiptAnswer&, const Receipt& receipt) override {
     if (fail_once) {
@@ -541,20 +570,24 @@ class TestSource final : public BatchSource {
 class Link : public testing::Test {
  protected:
   Link()
-      : authority_(std::move(access::CertificateAuthority::open_or_create(folder_ / "ca", "hinomi.local", kStart).value())),
+      : authority_(
+            std::move(access::CertificateAuthority::open_or_create(folder_ / "ca", "hinomi.local", kStart).value())),
         evidence_(folder_ / "evidence", clock_) {
     make_door();
     serve();
   }
 
   void make_door() {
-    door_ = std::make_unique<Door>(DoorOptions{.centre = "hinomi.local"}, access_, *authority_, evidence_, evidence_, clock_, random_);
+    door_ = std::make_unique<Door>(DoorOptions{.centre = "hinomi.local"}, access_, *authority_, evidence_, evidence_,
+                                   clock_, random_);
   }
   void serve() {
-    const auto certificate = authority_->issue_server({"127.0.0.1"}, kStart.plus_seconds(-3600), kStart.plus_seconds(86'400)).value();
+    const auto certificate =
+        authority_->issue_server({"127.0.0.1"}, kStart.plus_seconds(-3600), kStart.plus_seconds(86'400)).value();
     net::ServerOptions options;
     options.address = fmt::format("127.0.0.1:{}", port_);
-    options.tls = net::ServerTls{certificate.chain_pem, certificate.key_pem, net::ClientCertificates::optional, authority_->certificate_pem()};
+    options.tls = net::ServerTls{certificate.chain_pem, certificate.key_pem, net::ClientCertificates::optional,
+                                 authority_->certificate_pem()};
     options.workers = 2;
     auto server = net::Server::start(options, [this](const net::Request& request) {
       ++requests_;
@@ -568,15 +601,22 @@ class Link : public testing::Test {
     port_ = server_->port();
   }
   access::EnrolmentToken token(std::uint32_t uses = 1) {
-    access::EnrolmentToken made = access::make_token(random_, model::OrganisationId::parse("city-hall").value(), model::SystemId::parse("staff-pcs").value(),
-                                                     clock_.now().plus_seconds(3600), uses, authority_->sha256(), fmt::format("https://127.0.0.1:{}", port_));
+    access::EnrolmentToken made = access::make_token(
+        random_, model::OrganisationId::parse("city-hall").value(), model::SystemId::parse("staff-pcs").value(),
+        clock_.now().plus_seconds(3600), uses, authority_->sha256(), fmt::format("https://127.0.0.1:{}", port_));
     EXPECT_TRUE(access_.apply(access::token_act("operator", made.record()), clock_.now()).has_value());
     return made;
   }
-  static EnrolmentOrder order(const access::EnrolmentToken& token, const LinkKey& key, const proof::SigningKey& ledger) {
+  static EnrolmentOrder order(const access::EnrolmentToken& token, const LinkKey& key,
+                              const proof::SigningKey& ledger) {
     const std::string request = key.request_pem();
-    return {.token = token, .request_pem = request, .link_key = key.digest(), .ledger_vkey = ledger.verifier().text(),
-            .ledger_signature = ledger.sign(ledger_proof_message(token.secret, request)), .host_name = "pc-1", .machine_id = "machine-1"};
+    return {.token = token,
+            .request_pem = request,
+            .link_key = key.digest(),
+            .ledger_vkey = ledger.verifier().text(),
+            .ledger_signature = ledger.sign(ledger_proof_message(token.secret, request)),
+            .host_name = "pc-1",
+            .machine_id = "machine-1"};
   }
   // Enrols, and opens ledger and uplink.
   void bring_up() {
@@ -591,7 +631,8 @@ class Link : public testing::Test {
     open_uplink();
   }
   void open_uplink() {
-    source_ = source_ ? std::move(source_) : std::make_unique<TestSource>(*ledger_, folder_ / "ledger", enrolment_.ledger_origin);
+    source_ = source_ ? std::move(source_)
+                      : std::make_unique<TestSource>(*ledger_, folder_ / "ledger", enrolment_.ledger_origin);
     auto uplink = Uplink::create({}, LinkFolder(folder_ / "link"), *source_, clock_, random_);
     ASSERT_TRUE(uplink.has_value()) << uplink.error().what;
     uplink_ = std::move(*uplink);
@@ -639,7 +680,7 @@ TEST_F(Link, a_token_a_link_key_and_a_ledger_key_make_a_sensor) {
   EXPECT_EQ(evidence_.acts[0].json.find(base::to_base64url(one.secret)), std::string::npos);
   ASSERT_TRUE(LinkFolder(folder_ / "link").save(*enrolled, key).has_value());
   EXPECT_EQ(LinkFolder(folder_ / "link").load()->enrolment, enrolled->enrolment);
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat((folder_ / "link/link.key").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   EXPECT_EQ(enrol(order(one, key, ledger_key)).error().code, Errc::forbidden) << "the token is used up";
@@ -650,7 +691,8 @@ TEST_F(Link, an_enrolment_without_proof_of_either_key_is_refused) {
   const proof::SigningKey ledger_key = proof::SigningKey::generate("ledger", random_);
   const access::EnrolmentToken one = token();
   EnrolmentOrder other_signer = order(one, key, ledger_key);
-  other_signer.ledger_signature = proof::SigningKey::generate("ledger", random_).sign(ledger_proof_message(one.secret, other_signer.request_pem));
+  other_signer.ledger_signature =
+      proof::SigningKey::generate("ledger", random_).sign(ledger_proof_message(one.secret, other_signer.request_pem));
   EXPECT_EQ(enrol(other_signer).error().code, Errc::forbidden);
   EnrolmentOrder other_request = order(one, key, ledger_key);
   other_request.request_pem = LinkKey::generate().request_pem();
@@ -683,12 +725,15 @@ TEST_F(Link, unknown_and_expired_tokens_and_other_centres_are_refused) {
 }
 
 TEST_F(Link, without_a_certificate_only_enrolment_is_answered) {
-  auto client = net::Client::create({.url = fmt::format("https://127.0.0.1:{}", port_), .ca_pem = authority_->certificate_pem()}).value();
+  auto client =
+      net::Client::create({.url = fmt::format("https://127.0.0.1:{}", port_), .ca_pem = authority_->certificate_pem()})
+          .value();
   EXPECT_EQ(client->send({.method = "POST", .path = "/v1/batches", .body = "x"})->status, 401);
   EXPECT_EQ(client->send({.method = "GET", .path = "/v1/state"})->status, 401);
   EXPECT_EQ(client->send({.method = "POST", .path = "/v1/renew", .body = "{}"})->status, 401);
   EXPECT_EQ(client->send({.method = "POST", .path = "/v1/enrol", .body = "{"})->status, 400);
-  EXPECT_EQ(client->send({.method = "POST", .path = "/v1/enrol", .body = R"({"token":"AAAA","request":1})"})->status, 400);
+  EXPECT_EQ(client->send({.method = "POST", .path = "/v1/enrol", .body = R"({"token":"AAAA","request":1})"})->status,
+            400);
   EXPECT_EQ(client->send({.method = "GET", .path = "/v1/batches"})->status, 404);
 }
 
@@ -738,9 +783,11 @@ TEST_F(Link, the_centre_knows_again_after_a_restart_how_far_each_sensor_has_come
   drain();
   const Progress before = door_->progress(enrolment_.sensor);
   make_door();
-  for (const auto& [entry, receipt] : evidence_.receipts) ASSERT_TRUE(door_->restore_receipt(enrolment_.sensor, receipt, entry).has_value());
+  for (const auto& [entry, receipt] : evidence_.receipts)
+    ASSERT_TRUE(door_->restore_receipt(enrolment_.sensor, receipt, entry).has_value());
   EXPECT_EQ(door_->progress(enrolment_.sensor), before);
-  EXPECT_EQ(door_->restore_receipt(enrolment_.sensor, evidence_.receipts[0].second, 9).error().code, Errc::corrupt) << "the same receipt twice";
+  EXPECT_EQ(door_->restore_receipt(enrolment_.sensor, evidence_.receipts[0].second, 9).error().code, Errc::corrupt)
+      << "the same receipt twice";
   ledger_->record(2);
   drain();
   EXPECT_EQ(source_->acknowledged(), 2U);
@@ -767,7 +814,8 @@ TEST_F(Link, an_answer_that_cannot_be_proven_is_not_believed) {
   tamper([](ReceiptAnswer& answer) { answer.entry += 1; });
   tamper([](ReceiptAnswer& answer) { answer.checkpoint = "x"; });
   tamper([&](ReceiptAnswer& answer) {
-    answer.checkpoint = proof::sign_checkpoint(evidence_.log().signed_checkpoint().checkpoint, proof::SigningKey::generate("hinomi.local", random_));
+    answer.checkpoint = proof::sign_checkpoint(evidence_.log().signed_checkpoint().checkpoint,
+                                               proof::SigningKey::generate("hinomi.local", random_));
   });
   intercept_ = {};
   drain();
@@ -881,7 +929,11 @@ TEST_F(Link, one_sensors_certificate_does_not_speak_for_another) {
   const LinkKey key = LinkKey::generate();
   const auto second = enrol(order(token(), key, proof::SigningKey::generate("ledger", random_)));
   ASSERT_TRUE(second.has_value());
-  auto client = net::Client::create({.url = enrolment_.url, .ca_pem = second->ca_pem, .certificate_pem = second->certificate_pem, .key_pem = key.pem()}).value();
+  auto client = net::Client::create({.url = enrolment_.url,
+                                     .ca_pem = second->ca_pem,
+                                     .certificate_pem = second->certificate_pem,
+                                     .key_pem = key.pem()})
+                    .value();
   ledger_->record(1);
   const auto answer = client->send({.method = "POST", .path = "/v1/batches", .body = encode(ledger_->batch(1, 1))});
   ASSERT_TRUE(answer.has_value());
@@ -906,7 +958,8 @@ TEST_F(Link, a_fork_is_kept_as_an_act_and_outlives_a_restart) {
   EXPECT_EQ(door_->counters().forks, 1U);
 
   make_door();
-  for (const auto& [entry, receipt] : evidence_.receipts) ASSERT_TRUE(door_->restore_receipt(enrolment_.sensor, receipt, entry).has_value());
+  for (const auto& [entry, receipt] : evidence_.receipts)
+    ASSERT_TRUE(door_->restore_receipt(enrolment_.sensor, receipt, entry).has_value());
   for (const access::Act& act : evidence_.acts) ASSERT_TRUE(door_->restore_act(act).has_value());
   ledger_->record(1);
   uplink_->step();
@@ -944,15 +997,22 @@ TEST_F(Link, a_certificate_is_renewed_in_its_last_third_and_for_the_same_key_alo
   const LinkFolder::Content content = LinkFolder(folder_ / "link").load().value();
   EXPECT_EQ(validity_of(content.certificate_pem)->not_after, uplink_->status().certificate_not_after);
   const net::Request other{.method = "POST", .path = "/v1/renew", .body = fmt::format(R"({{"request":"{}"}})", [] {
-                             std::string pem = LinkKey::generate().request_pem();
-                             for (std::size_t at = 0; (at = pem.find('\n', at)) != std::string::npos; at += 2) pem.replace(at, 1, "\\n");
-                             return pem;
-                           }())};
+                                                                    std::string pem = LinkKey::generate().request_pem();
+                                                                    for (std::size_t at = 0;
+                                                                         (at = pem.find('\n', at)) != std::string::npos;
+                                                                         at += 2)
+                                                                      pem.replace(at, 1, "\\n");
+                                                                    return pem;
+                                                                  }())};
   // The renewed certificate begins in the future of the real clock's handshake; ask the door itself, with the peer it would see.
   net::Request asked = other;
-  asked.peer.certificate = net::PeerCertificate{.organisation = "city-hall", .organisational_unit = "staff-pcs", .common_name = enrolment_.sensor.text(),
-                                                .uris = {access::sensor_uri(enrolment_.organisation, enrolment_.system, enrolment_.sensor)},
-                                                .serial = *access_.sensor(enrolment_.sensor)->serials.begin(), .not_after = clock_.now().plus_seconds(60)};
+  asked.peer.certificate =
+      net::PeerCertificate{.organisation = "city-hall",
+                           .organisational_unit = "staff-pcs",
+                           .common_name = enrolment_.sensor.text(),
+                           .uris = {access::sensor_uri(enrolment_.organisation, enrolment_.system, enrolment_.sensor)},
+                           .serial = *access_.sensor(enrolment_.sensor)->serials.begin(),
+                           .not_after = clock_.now().plus_seconds(60)};
   EXPECT_EQ(door_->handle(asked).status, 403);
   asked.peer.certificate->not_after = clock_.now();
   EXPECT_NE(door_->handle(asked).body.find("expired"), std::string::npos);

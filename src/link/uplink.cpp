@@ -1,7 +1,7 @@
 #include <hinomi/link/uplink.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -27,7 +27,8 @@ base::Result<std::uint64_t> number_in(const json::object& object, std::string_vi
   const json::value* value = object.if_contains(name);
   json::error_code error;
   const auto number = value && value->is_number() ? value->to_number<std::uint64_t>(error) : 0;
-  if (!value || !value->is_number() || error) return base::fail(Errc::malformed, fmt::format("the centre's answer: '{}' must be a number", name));
+  if (!value || !value->is_number() || error)
+    return base::fail(Errc::malformed, fmt::format("the centre's answer: '{}' must be a number", name));
   return number;
 }
 
@@ -39,7 +40,8 @@ base::Error error_of(const net::Response& response) {
     const json::value* code = error->get_object().if_contains("code");
     const json::value* message = error->get_object().if_contains("message");
     if (code && message && code->is_string() && message->is_string())
-      return {base::errc_named(std::string_view(code->get_string())), "the centre: " + std::string(message->get_string().subview(0, 512))};
+      return {base::errc_named(std::string_view(code->get_string())),
+              "the centre: " + std::string(message->get_string().subview(0, 512))};
   }
   return {Errc::unavailable, fmt::format("the centre answers {}", response.status)};
 }
@@ -59,31 +61,49 @@ std::string_view name_of(UplinkState state) {
 
 std::string to_json(const UplinkStatus& status) {
   return json::serialize(json::object{
-      {"state", std::string(name_of(status.state))}, {"trouble", status.trouble}, {"leaves", status.leaves}, {"acknowledged", status.acknowledged},
-      {"sent", status.sent}, {"sent_bytes", status.sent_bytes}, {"failures", status.failures},
+      {"state", std::string(name_of(status.state))},
+      {"trouble", status.trouble},
+      {"leaves", status.leaves},
+      {"acknowledged", status.acknowledged},
+      {"sent", status.sent},
+      {"sent_bytes", status.sent_bytes},
+      {"failures", status.failures},
       {"last_receipt", status.last_receipt ? json::value(status.last_receipt->rfc3339()) : json::value(nullptr)},
-      {"evidence_size", status.evidence_size}, {"certificate_not_after", status.certificate_not_after.rfc3339(0)}, {"key_exchange", status.key_exchange}});
+      {"evidence_size", status.evidence_size},
+      {"certificate_not_after", status.certificate_not_after.rfc3339(0)},
+      {"key_exchange", status.key_exchange}});
 }
 
-std::function<base::Result<std::unique_ptr<net::Client>>(const LinkFolder::Content&)> connect_over(std::optional<net::Proxy> proxy) {
+std::function<base::Result<std::unique_ptr<net::Client>>(const LinkFolder::Content&)> connect_over(
+    std::optional<net::Proxy> proxy) {
   return [proxy = std::move(proxy)](const LinkFolder::Content& content) {
-    return net::Client::create({.url = content.enrolment.url, .ca_pem = content.ca_pem, .certificate_pem = content.certificate_pem,
-                                .key_pem = content.link_key_pem, .proxy = proxy});
+    return net::Client::create({.url = content.enrolment.url,
+                                .ca_pem = content.ca_pem,
+                                .certificate_pem = content.certificate_pem,
+                                .key_pem = content.link_key_pem,
+                                .proxy = proxy});
   };
 }
 
-base::Result<std::unique_ptr<Uplink>> Uplink::create(UplinkOptions options, LinkFolder folder, BatchSource& source, const base::Clock& clock,
-                                                     base::Random& random) {
+base::Result<std::unique_ptr<Uplink>> Uplink::create(UplinkOptions options, LinkFolder folder, BatchSource& source,
+                                                     const base::Clock& clock, base::Random& random) {
   LinkFolder::Content content = TRY(folder.load());
   const Validity validity = TRY(validity_of(content.certificate_pem));
   if (!options.connect) options.connect = connect_over(std::nullopt);
-  return std::unique_ptr<Uplink>(new Uplink(std::move(options), std::move(folder), std::move(content), validity, source, clock, random));
+  return std::unique_ptr<Uplink>(
+      new Uplink(std::move(options), std::move(folder), std::move(content), validity, source, clock, random));
 }
 
-Uplink::Uplink(UplinkOptions options, LinkFolder folder, LinkFolder::Content content, Validity validity, BatchSource& source, const base::Clock& clock,
-               base::Random& random)
-    : options_(std::move(options)), folder_(std::move(folder)), content_(std::move(content)), sender_(*content_.enrolment.sender()), validity_(validity),
-      source_(source), clock_(clock), random_(random) {
+Uplink::Uplink(UplinkOptions options, LinkFolder folder, LinkFolder::Content content, Validity validity,
+               BatchSource& source, const base::Clock& clock, base::Random& random)
+    : options_(std::move(options)),
+      folder_(std::move(folder)),
+      content_(std::move(content)),
+      sender_(*content_.enrolment.sender()),
+      validity_(validity),
+      source_(source),
+      clock_(clock),
+      random_(random) {
   const base::Lock lock(mutex_);
   status_.evidence_size = content_.evidence.size;
   status_.certificate_not_after = validity_.not_after;
@@ -109,7 +129,9 @@ milliseconds Uplink::wait_after(const Trouble& trouble) {
   milliseconds limit = options_.longest_wait;
   if (failures_in_a_row_ < 20) limit = std::min<milliseconds>(limit, options_.first_wait * (1LL << failures_in_a_row_));
   ++failures_in_a_row_;
-  const milliseconds jitter(limit.count() > 0 ? static_cast<std::int64_t>(random_.number() % static_cast<std::uint64_t>(limit.count() + 1)) : 0);
+  const milliseconds jitter(
+      limit.count() > 0 ? static_cast<std::int64_t>(random_.number() % static_cast<std::uint64_t>(limit.count() + 1))
+                        : 0);
   synchronised_ = false;
   const base::Lock lock(mutex_);
   ++status_.failures;
@@ -140,7 +162,8 @@ std::expected<net::Response, Uplink::Trouble> Uplink::ask(const net::Request& re
   trouble.refused = response->status >= 400 && response->status < 500 && response->status != 429;
   const std::string_view after = response->header("Retry-After");
   std::int64_t seconds = 0;
-  if ((response->status == 429 || response->status == 503) && std::from_chars(after.data(), after.data() + after.size(), seconds).ec == std::errc())
+  if ((response->status == 429 || response->status == 503) &&
+      std::from_chars(after.data(), after.data() + after.size(), seconds).ec == std::errc())
     trouble.at_least = milliseconds(std::clamp<std::int64_t>(seconds, 0, 86'400) * 1000);
   return std::unexpected(std::move(trouble));
 }
@@ -155,12 +178,15 @@ std::expected<void, Uplink::Trouble> Uplink::synchronise(std::uint64_t leaves) {
   if (!accepted || !size) return std::unexpected(Trouble{(accepted ? size : accepted).error(), true});
   const json::value* fork = object->if_contains("fork");
   if (fork && fork->is_bool() && fork->get_bool())
-    return std::unexpected(Trouble{{Errc::conflict, "the centre saw this machine's ledger go back or be rewritten: a person must settle that"}, true});
+    return std::unexpected(Trouble{
+        {Errc::conflict, "the centre saw this machine's ledger go back or be rewritten: a person must settle that"},
+        true});
   if (*accepted > leaves || *size > leaves)
-    return std::unexpected(Trouble{{Errc::conflict, fmt::format("the centre holds {} leaves of this machine's ledger of {}: the ledger went back "
-                                                                "(a restored backup or snapshot?); enrol this machine anew",
-                                                                std::max(*accepted, *size), leaves)},
-                                   true});
+    return std::unexpected(Trouble{
+        {Errc::conflict, fmt::format("the centre holds {} leaves of this machine's ledger of {}: the ledger went back "
+                                     "(a restored backup or snapshot?); enrol this machine anew",
+                                     std::max(*accepted, *size), leaves)},
+        true});
   accepted_leaves_ = *accepted;
   accepted_size_ = *size;
   // The answer to the last batch may have been lost: sending it again fetches its receipt.
@@ -180,12 +206,15 @@ void Uplink::renew_if_due() {
   };
   const auto key = LinkKey::parse(content_.link_key_pem);
   if (!key) return note(key.error());
-  const auto response = ask({.method = "POST", .path = "/v1/renew", .headers = {{"Content-Type", "application/json"}},
+  const auto response = ask({.method = "POST",
+                             .path = "/v1/renew",
+                             .headers = {{"Content-Type", "application/json"}},
                              .body = json::serialize(json::object{{"request", key->request_pem()}})});
   if (!response) return note(response.error().error);
   const auto object = parse_object(response->body);
   const json::value* certificate = object ? object->if_contains("certificate") : nullptr;
-  if (!certificate || !certificate->is_string()) return note({Errc::malformed, "the centre's answer holds no certificate"});
+  if (!certificate || !certificate->is_string())
+    return note({Errc::malformed, "the centre's answer holds no certificate"});
   const std::string pem(certificate->get_string());
   const auto validity = validity_of(pem);
   if (!validity) return note(validity.error());
@@ -216,8 +245,14 @@ std::expected<bool, Uplink::Trouble> Uplink::exchange() {
 
   const auto stored = source_.read(next_);
   if (!stored) return local(stored.error());
-  Batch batch{.organisation = sender_.organisation, .system = sender_.system, .sensor = sender_.sensor, .leaf = stored->leaf, .leaf_index = next_,
-              .checkpoint = source_.checkpoint(), .consistent_with = accepted_size_, .salt = stored->frame.empty() ? "" : stored->salt,
+  Batch batch{.organisation = sender_.organisation,
+              .system = sender_.system,
+              .sensor = sender_.sensor,
+              .leaf = stored->leaf,
+              .leaf_index = next_,
+              .checkpoint = source_.checkpoint(),
+              .consistent_with = accepted_size_,
+              .salt = stored->frame.empty() ? "" : stored->salt,
               .frame = stored->frame};
   auto inclusion = source_.inclusion(next_, *leaves);
   if (!inclusion) return local(inclusion.error());
@@ -227,8 +262,10 @@ std::expected<bool, Uplink::Trouble> Uplink::exchange() {
   batch.consistency = std::move(*consistency);
 
   const base::Bytes body = encode(batch);
-  auto response = ask({.method = "POST", .path = "/v1/batches",
-                       .headers = {{"Content-Type", "application/x-protobuf"}, {"Hinomi-Evidence-Size", std::to_string(content_.evidence.size)}},
+  auto response = ask({.method = "POST",
+                       .path = "/v1/batches",
+                       .headers = {{"Content-Type", "application/x-protobuf"},
+                                   {"Hinomi-Evidence-Size", std::to_string(content_.evidence.size)}},
                        .body = body});
   if (!response) return std::unexpected(response.error());
   const auto answer = decode_answer(response->body);

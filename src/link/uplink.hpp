@@ -17,8 +17,8 @@
 namespace hinomi::link {
 
 struct StoredBatch {
-  base::Bytes leaf;   // as it stands in the ledger
-  base::Bytes salt;   // empty, as the frame, if the spool had to drop it: the leaf is sent alone
+  base::Bytes leaf;  // as it stands in the ledger
+  base::Bytes salt;  // empty, as the frame, if the spool had to drop it: the leaf is sent alone
   base::Bytes frame;
 };
 
@@ -38,15 +38,16 @@ class BatchSource {
 };
 
 struct UplinkOptions {
-  std::chrono::milliseconds idle{1'000};            // how often an empty ledger is looked at
-  std::chrono::milliseconds first_wait{1'000};      // full jitter: 0 to first_wait · 2^n …
-  std::chrono::milliseconds longest_wait{60'000};   // … but not over this
+  std::chrono::milliseconds idle{1'000};                     // how often an empty ledger is looked at
+  std::chrono::milliseconds first_wait{1'000};               // full jitter: 0 to first_wait · 2^n …
+  std::chrono::milliseconds longest_wait{60'000};            // … but not over this
   std::chrono::milliseconds longest_retry_after{3'600'000};  // what the centre may ask for
   // Connects with this certificate and key.
   std::function<base::Result<std::unique_ptr<net::Client>>(const LinkFolder::Content&)> connect;
 };
 // The usual `connect`.
-std::function<base::Result<std::unique_ptr<net::Client>>(const LinkFolder::Content&)> connect_over(std::optional<net::Proxy> proxy);
+std::function<base::Result<std::unique_ptr<net::Client>>(const LinkFolder::Content&)> connect_over(
+    std::optional<net::Proxy> proxy);
 
 enum class UplinkState : std::uint8_t {
   starting,
@@ -59,12 +60,12 @@ std::string_view name_of(UplinkState state);
 
 struct UplinkStatus {
   UplinkState state = UplinkState::starting;
-  std::string trouble;  // empty if there is none
+  std::string trouble;             // empty if there is none
   std::uint64_t leaves = 0;        // in the ledger
   std::uint64_t acknowledged = 0;  // with a verified receipt
   std::uint64_t sent = 0;          // batches since start
   std::uint64_t sent_bytes = 0;
-  std::uint64_t failures = 0;      // since start
+  std::uint64_t failures = 0;  // since start
   std::optional<base::Time> last_receipt;
   std::uint64_t evidence_size = 0;  // of the centre's log, last verified
   base::Time certificate_not_after;
@@ -74,8 +75,8 @@ std::string to_json(const UplinkStatus& status);
 
 class Uplink final {
  public:
-  static base::Result<std::unique_ptr<Uplink>> create(UplinkOptions options, LinkFolder folder, BatchSource& source, const base::Clock& clock,
-                                                      base::Random& random);
+  static base::Result<std::unique_ptr<Uplink>> create(UplinkOptions options, LinkFolder folder, BatchSource& source,
+                                                      const base::Clock& clock, base::Random& random);
 
   // One exchange at most. Returns how long to wait before the next step.
   std::chrono::milliseconds step();
@@ -87,8 +88,8 @@ class Uplink final {
     bool refused = false;
     std::chrono::milliseconds at_least{0};  // Retry-After
   };
-  Uplink(UplinkOptions options, LinkFolder folder, LinkFolder::Content content, Validity validity, BatchSource& source, const base::Clock& clock,
-         base::Random& random);
+  Uplink(UplinkOptions options, LinkFolder folder, LinkFolder::Content content, Validity validity, BatchSource& source,
+         const base::Clock& clock, base::Random& random);
   std::expected<bool, Trouble> exchange();  // true: there may be more at once
   std::expected<void, Trouble> synchronise(std::uint64_t leaves);
   std::expected<net::Response, Trouble> ask(const net::Request& request);
@@ -105,7 +106,7 @@ class Uplink final {
   base::Random& random_;
   std::unique_ptr<net::Client> client_;
   bool synchronised_ = false;
-  std::uint64_t next_ = 0;            // leaf to send
+  std::uint64_t next_ = 0;             // leaf to send
   std::uint64_t accepted_leaves_ = 0;  // at the centre
   std::uint64_t accepted_size_ = 0;    // tree size that the centre accepted last
   unsigned failures_in_a_row_ = 0;

@@ -54,8 +54,10 @@ base::Error bad_answer(error_code error) {
     const int reason = ERR_GET_REASON(static_cast<unsigned long>(error.value()));
     if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
       const int alert = reason - SSL_AD_REASON_OFFSET;
-      if ((alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_ACCESS_DENIED) || alert == 116 /* certificate_required, RFC 8446 6.2 */)
-        return {base::Errc::forbidden, fmt::format("the peer refused our certificate ({})", SSL_alert_desc_string_long(alert))};
+      if ((alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_ACCESS_DENIED) ||
+          alert == 116 /* certificate_required, RFC 8446 6.2 */)
+        return {base::Errc::forbidden,
+                fmt::format("the peer refused our certificate ({})", SSL_alert_desc_string_long(alert))};
     }
   }
   return lost(error, "waiting for the answer");
@@ -71,27 +73,35 @@ class Client::State {
 
   base::Status prepare() {
     target_ = TRY(Address::parse(options_.url));
-    if (target_.scheme == Address::Scheme::plain) return base::fail(base::Errc::invalid_argument, fmt::format("'{}': write https:// or unix:", options_.url));
-    if (target_.scheme == Address::Scheme::http && target_.host != "localhost" && target_.host != "::1" && !target_.host.starts_with("127."))
-      return base::fail(base::Errc::invalid_argument, fmt::format("'{}': without TLS only to loopback addresses", options_.url));
+    if (target_.scheme == Address::Scheme::plain)
+      return base::fail(base::Errc::invalid_argument, fmt::format("'{}': write https:// or unix:", options_.url));
+    if (target_.scheme == Address::Scheme::http && target_.host != "localhost" && target_.host != "::1" &&
+        !target_.host.starts_with("127."))
+      return base::fail(base::Errc::invalid_argument,
+                        fmt::format("'{}': without TLS only to loopback addresses", options_.url));
     if (target_.scheme == Address::Scheme::https) {
       expectation_.ca_pem = options_.ca_pem;
       expectation_.ca_sha256 = options_.ca_sha256;
-      inside::Context context = TRY(inside::make_client_context({options_.certificate_pem, options_.key_pem}, expectation_));
+      inside::Context context =
+          TRY(inside::make_client_context({options_.certificate_pem, options_.key_pem}, expectation_));
       tls_.emplace(context.release());
     }
     if (options_.proxy) {
       proxy_ = TRY(Address::parse(options_.proxy->url));
       if (proxy_->scheme != Address::Scheme::http)
-        return base::fail(base::Errc::invalid_argument, fmt::format("proxy '{}': write http://host:port", options_.proxy->url));
-      if (target_.scheme != Address::Scheme::https) return base::fail(base::Errc::invalid_argument, "a proxy is used for https alone");
-      if (has_control(options_.proxy->credentials)) return base::fail(base::Errc::invalid_argument, "proxy credentials: control characters");
+        return base::fail(base::Errc::invalid_argument,
+                          fmt::format("proxy '{}': write http://host:port", options_.proxy->url));
+      if (target_.scheme != Address::Scheme::https)
+        return base::fail(base::Errc::invalid_argument, "a proxy is used for https alone");
+      if (has_control(options_.proxy->credentials))
+        return base::fail(base::Errc::invalid_argument, "proxy credentials: control characters");
     }
     return {};
   }
 
   base::Result<Response> send(const Request& request) {
-    std::string head = fmt::format("{} {}{}{} HTTP/1.1\r\nHost: {}\r\n", request.method, request.path, request.query.empty() ? "" : "?", request.query,
+    std::string head = fmt::format("{} {}{}{} HTTP/1.1\r\nHost: {}\r\n", request.method, request.path,
+                                   request.query.empty() ? "" : "?", request.query,
                                    target_.scheme == Address::Scheme::unix_socket ? "localhost" : target_.authority());
     bool good = !has_control(request.method) && !has_control(request.path) && !has_control(request.query) &&
                 request.path.find(' ') == std::string::npos && request.query.find(' ') == std::string::npos;
@@ -99,8 +109,10 @@ class Client::State {
       good = good && !has_control(header.name) && !has_control(header.value);
       head += header.name + ": " + header.value + "\r\n";
     }
-    if (!good) return base::fail(base::Errc::invalid_argument, "request: control characters or spaces where none may be");
-    if (!request.body.empty() || request.method == "POST" || request.method == "PUT") head += fmt::format("Content-Length: {}\r\n", request.body.size());
+    if (!good)
+      return base::fail(base::Errc::invalid_argument, "request: control characters or spaces where none may be");
+    if (!request.body.empty() || request.method == "POST" || request.method == "PUT")
+      head += fmt::format("Content-Length: {}\r\n", request.body.size());
     head += "\r\n";
 
     drop_if_stale();
@@ -146,7 +158,8 @@ class Client::State {
       co_return base::Status();
     }
     const Address& next = proxy_ ? *proxy_ : target_;
-    const std::string what = proxy_ ? fmt::format("connecting to the proxy {}", next.authority()) : fmt::format("connecting to {}", next.authority());
+    const std::string what = proxy_ ? fmt::format("connecting to the proxy {}", next.authority())
+                                    : fmt::format("connecting to {}", next.authority());
     std::vector<asio::ip::tcp::endpoint> found;
     error_code not_an_address;
     const asio::ip::address address = asio::ip::make_address(next.host, not_an_address);
@@ -183,7 +196,8 @@ class Client::State {
   // RFC 9110 9.3.6.
   Task<base::Status> tunnel() {
     std::string head = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", target_.authority());
-    if (!options_.proxy->credentials.empty()) head += fmt::format("Proxy-Authorization: Basic {}\r\n", base::to_base64(options_.proxy->credentials));
+    if (!options_.proxy->credentials.empty())
+      head += fmt::format("Proxy-Authorization: Basic {}\r\n", base::to_base64(options_.proxy->credentials));
     head += "\r\n";
     const std::string what = fmt::format("proxy {}", proxy_->authority());
     stream_->expires_after(options_.connect_time);
@@ -200,16 +214,21 @@ class Client::State {
     }
     const unsigned status = parser.get().result_int();
     if (status == 407)
-      co_return base::fail(base::Errc::unauthenticated, options_.proxy->credentials.empty() ? what + ": wants a name and a password (407)"
-                                                                                            : what + ": does not accept our name and password (407)");
-    if (status != 200) co_return base::fail(base::Errc::unavailable, fmt::format("{}: answers {} to CONNECT {}", what, status, target_.authority()));
-    if (buffer_.size() != 0) co_return base::fail(base::Errc::malformed, what + ": sends bytes of its own into the tunnel");
+      co_return base::fail(base::Errc::unauthenticated, options_.proxy->credentials.empty()
+                                                            ? what + ": wants a name and a password (407)"
+                                                            : what + ": does not accept our name and password (407)");
+    if (status != 200)
+      co_return base::fail(base::Errc::unavailable,
+                           fmt::format("{}: answers {} to CONNECT {}", what, status, target_.authority()));
+    if (buffer_.size() != 0)
+      co_return base::fail(base::Errc::malformed, what + ": sends bytes of its own into the tunnel");
     co_return base::Status();
   }
 
   Task<base::Status> handshake() {
     secure_.emplace(*stream_, *tls_);
-    base::Status named = inside::expect_name(secure_->native_handle(), options_.server_name.empty() ? target_.host : options_.server_name);
+    base::Status named = inside::expect_name(secure_->native_handle(),
+                                             options_.server_name.empty() ? target_.host : options_.server_name);
     if (!named) co_return named;
     expectation_.found.clear();
     expectation_.foreign = false;
@@ -217,11 +236,13 @@ class Client::State {
     auto [error] = co_await secure_->async_handshake(asio::ssl::stream_base::client, kTuple);
     if (error && expectation_.foreign)
       co_return base::fail(base::Errc::unauthenticated,
-                           fmt::format("{0} answers with a certificate of another issuer, '{1}', not of the expected CA: if that is a proxy that "
+                           fmt::format("{0} answers with a certificate of another issuer, '{1}', not of the expected "
+                                       "CA: if that is a proxy that "
                                        "opens TLS, ask its administrator to exempt {0}; nothing was sent",
                                        target_.authority(), expectation_.found));
     if (error && !expectation_.found.empty())
-      co_return base::fail(base::Errc::unauthenticated, fmt::format("{}: certificate: {}; nothing was sent", target_.authority(), expectation_.found));
+      co_return base::fail(base::Errc::unauthenticated, fmt::format("{}: certificate: {}; nothing was sent",
+                                                                    target_.authority(), expectation_.found));
     if (error) co_return base::fail(lost(error, fmt::format("TLS with {}", target_.authority())));
     group = inside::group_of(secure_->native_handle());
     co_return base::Status();
@@ -260,7 +281,8 @@ class Client::State {
       parser->skip(head_only);
       stream_->expires_after(options_.answer_time);
       auto [error, count] = co_await http::async_read_header(channel, buffer_, *parser, kTuple);
-      if (error && not_written && error.category() != asio::error::get_ssl_category()) co_return base::fail(lost(not_written, "sending the request"));
+      if (error && not_written && error.category() != asio::error::get_ssl_category())
+        co_return base::fail(lost(not_written, "sending the request"));
       if (error) co_return base::fail(bad_answer(error));
       status = parser->get().result_int();
     }
@@ -274,7 +296,8 @@ class Client::State {
     http::response<http::string_body> message = parser->release();
     Response response;
     response.status = static_cast<int>(message.result_int());
-    for (const auto& field : message) response.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+    for (const auto& field : message)
+      response.headers.push_back({std::string(field.name_string()), std::string(field.value())});
     response.body = std::move(message.body());
     if (!keep) close();
     co_return response;
@@ -305,13 +328,15 @@ std::string Client::negotiated_group() const { return state_->group; }
 std::string Client::peer_ca_pem() const { return state_->expectation_.ca; }
 
 base::Result<std::string> read_proxy_credentials(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return base::fail(base::error_from_errno(errno, path));
-  if ((status.st_mode & 077) != 0) return base::fail(base::Errc::forbidden, path + ": others may read it; its mode must be 0600");
+  if ((status.st_mode & 077) != 0)
+    return base::fail(base::Errc::forbidden, path + ": others may read it; its mode must be 0600");
   std::string text = TRY(base::read_file(path, 4096));
   text = text.substr(0, text.find('\n'));
   if (!text.empty() && text.back() == '\r') text.pop_back();
-  if (text.find(':') == std::string::npos) return base::fail(base::Errc::malformed, path + ": needs one line, user:password");
+  if (text.find(':') == std::string::npos)
+    return base::fail(base::Errc::malformed, path + ": needs one line, user:password");
   return text;
 }
 

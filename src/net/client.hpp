@@ -21,19 +21,19 @@ struct Proxy {
 };
 
 struct ClientOptions {
-  std::string url;          // https://host:port, unix:/path; http://host:port for loopback addresses only
-  std::string ca_pem;       // https: the CA that must have issued the peer's certificate, or
+  std::string url;                       // https://host:port, unix:/path; http://host:port for loopback addresses only
+  std::string ca_pem;                    // https: the CA that must have issued the peer's certificate, or
   std::optional<std::string> ca_sha256;  // … SHA-256 (hex) of that CA's certificate, which the peer must send along
-  std::string certificate_pem;  // ours; empty for none
+  std::string certificate_pem;           // ours; empty for none
   std::string key_pem;
-  std::string server_name;      // expected in the peer's certificate; the URL's host unless said
+  std::string server_name;  // expected in the peer's certificate; the URL's host unless said
   std::optional<Proxy> proxy;
   std::size_t max_header = 16U << 10;
   std::size_t max_body = 8U << 20;
   std::chrono::milliseconds connect_time{10'000};  // each step has its own: connect, proxy, handshake
   std::chrono::milliseconds write_time{30'000};
-  std::chrono::milliseconds answer_time{90'000};   // to the answer's whole header, then again to its whole body
-  std::chrono::milliseconds keep_time{50'000};     // a connection older than this since its last use is not used again
+  std::chrono::milliseconds answer_time{90'000};  // to the answer's whole header, then again to its whole body
+  std::chrono::milliseconds keep_time{50'000};    // a connection older than this since its last use is not used again
 };
 
 class Client final {

@@ -98,7 +98,8 @@ int http_status_of(base::Errc code) {
 
 Response error_response(const base::Error& error) {
   return json_response(http_status_of(error.code),
-                       fmt::format(R"({{"error":{{"code":{},"message":{}}}}})", json_text(base::name_of(error.code)), json_text(error.what)));
+                       fmt::format(R"({{"error":{{"code":{},"message":{}}}}})", json_text(base::name_of(error.code)),
+                                   json_text(error.what)));
 }
 
 base::Result<std::string> percent_decode(std::string_view text, bool plus) {
@@ -124,7 +125,8 @@ base::Result<std::string> percent_decode(std::string_view text, bool plus) {
 std::string percent_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~';
     if (plain) out += c;
     else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
@@ -133,14 +135,16 @@ std::string percent_encode(std::string_view text) {
 
 base::Result<std::pair<std::string, std::string>> split_target(std::string_view target) {
   if (target.size() > (8U << 10)) return base::fail(base::Errc::too_large, "a request target may be 8 KiB long");
-  if (target.empty() || target.front() != '/') return base::fail(base::Errc::malformed, "a request target must begin with '/'");
+  if (target.empty() || target.front() != '/')
+    return base::fail(base::Errc::malformed, "a request target must begin with '/'");
   const std::size_t mark = target.find('?');
   std::string path = TRY(percent_decode(target.substr(0, mark), false));
   std::string_view rest = path;
   while (!rest.empty()) {
     rest.remove_prefix(1);
     const std::string_view segment = rest.substr(0, rest.find('/'));
-    if (segment == "." || segment == "..") return base::fail(base::Errc::malformed, "'.' and '..' are not allowed in a path");
+    if (segment == "." || segment == "..")
+      return base::fail(base::Errc::malformed, "'.' and '..' are not allowed in a path");
     rest.remove_prefix(segment.size());
   }
   return std::pair{std::move(path), std::string(mark == std::string_view::npos ? "" : target.substr(mark + 1))};
@@ -148,8 +152,9 @@ base::Result<std::pair<std::string, std::string>> split_target(std::string_view 
 
 base::Result<Address> Address::parse(std::string_view text) {
   const auto bad = [&] {
-    return base::fail(base::Errc::invalid_argument,
-                      fmt::format("'{}' is not an address such as 127.0.0.1:8443, https://host:8443 or unix:/path", text));
+    return base::fail(
+        base::Errc::invalid_argument,
+        fmt::format("'{}' is not an address such as 127.0.0.1:8443, https://host:8443 or unix:/path", text));
   };
   Address out;
   if (text.starts_with("unix:")) {
@@ -175,14 +180,16 @@ base::Result<Address> Address::parse(std::string_view text) {
     after = colon == std::string_view::npos ? "" : rest.substr(colon);
   }
   for (const char c : out.host) {
-    const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == ':';
+    const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                      c == '.' || c == '_' || c == ':';
     if (!good) return bad();
   }
   if (out.host.empty() || out.host.size() > 253) return bad();
   if (!after.empty()) {
     std::uint16_t number = 0;
     const auto [end, error] = std::from_chars(after.data() + 1, after.data() + after.size(), number);
-    if (after.front() != ':' || after.size() < 2 || error != std::errc() || end != after.data() + after.size()) return bad();
+    if (after.front() != ':' || after.size() < 2 || error != std::errc() || end != after.data() + after.size())
+      return bad();
     port = number;
   }
   if (!port) return bad();

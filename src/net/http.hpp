@@ -5,11 +5,11 @@
 #include <hinomi/base/bytes.hpp>
 #include <hinomi/base/time.hpp>
 
+#include <sys/types.h>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <utility>
 #include <vector>
 

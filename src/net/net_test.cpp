@@ -7,17 +7,17 @@
 #include <gtest/gtest.h>
 
 #include <arpa/inet.h>
-#include <condition_variable>
 #include <fmt/format.h>
-#include <mutex>
 #include <netinet/in.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 namespace hinomi::net {
 namespace {
@@ -76,8 +76,8 @@ class TestCa {
     PEM_write_bio_X509(bio, certificate);
     return text_of(bio);
   }
-  X509* make(const std::string& name, const std::string& organisation, const std::string& alternative, EVP_PKEY* key, X509* issuer, long lifetime,
-             bool authority) const {
+  X509* make(const std::string& name, const std::string& organisation, const std::string& alternative, EVP_PKEY* key,
+             X509* issuer, long lifetime, bool authority) const {
     X509* out = X509_new();
     X509_set_version(out, X509_VERSION_3);
     ASN1_INTEGER_set_int64(X509_get_serialNumber(out), authority ? 1 : 0xabc123);
@@ -86,7 +86,8 @@ class TestCa {
     X509_NAME* subject = X509_get_subject_name(out);
     const auto add = [&](const char* field, const std::string& value) {
       if (!value.empty())
-        X509_NAME_add_entry_by_txt(subject, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.c_str()), -1, -1, 0);
+        X509_NAME_add_entry_by_txt(subject, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.c_str()),
+                                   -1, -1, 0);
     };
     add("O", organisation);
     add("CN", name);
@@ -125,7 +126,10 @@ class Net : public testing::Test {
     return options;
   }
   static std::unique_ptr<Server> start(ServerOptions options, Handler handler = {}) {
-    if (!handler) handler = [](const Request& request) { return Response{200, {{"X-Path", request.path}}, request.method + " " + request.body}; };
+    if (!handler)
+      handler = [](const Request& request) {
+        return Response{200, {{"X-Path", request.path}}, request.method + " " + request.body};
+      };
     auto server = Server::start(std::move(options), std::move(handler));
     EXPECT_TRUE(server.has_value()) << (server ? "" : server.error().what);
     return std::move(*server);
@@ -180,7 +184,8 @@ TEST_F(Net, a_request_goes_over_tls_and_back_and_the_connection_is_kept) {
   const auto server = start(tls_door());
   auto client = Client::create(to(*server)).value();
   for (int i = 0; i < 3; ++i) {
-    const auto answer = client->send({.method = "POST", .path = "/a%20b", .query = "x=1", .body = std::string(100'000, 'b')});
+    const auto answer =
+        client->send({.method = "POST", .path = "/a%20b", .query = "x=1", .body = std::string(100'000, 'b')});
     ASSERT_TRUE(answer.has_value()) << answer.error().what;
     EXPECT_EQ(answer->status, 200);
     EXPECT_EQ(answer->header("x-path"), "/a b");
@@ -294,7 +299,9 @@ TEST_F(Net, without_a_client_certificate_or_with_a_wrong_one_the_door_stays_shut
 }
 
 TEST_F(Net, an_optional_client_certificate_may_be_missing_but_not_wrong) {
-  const auto server = start(tls_door(ClientCertificates::optional), [](const Request& request) { return Response{request.peer.certificate ? 200 : 201, {}, ""}; });
+  const auto server = start(tls_door(ClientCertificates::optional), [](const Request& request) {
+    return Response{request.peer.certificate ? 200 : 201, {}, ""};
+  });
   EXPECT_EQ(ask(to(*server)).value().status, 201);
   const TestCa other("Other");
   const Issued issued = other.issue("sensor-1", "");
@@ -333,15 +340,17 @@ TEST_F(Net, a_chunked_body_is_limited_as_well) {
   options.max_body = 10;
   const auto server = start(options);
   const Raw raw(server->port());
-  raw.say("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n");
+  raw.say(
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n");
   EXPECT_TRUE(raw.hear().starts_with("HTTP/1.1 413"));
 }
 
 TEST_F(Net, what_is_not_http_gets_400_and_a_smuggled_length_too) {
   const auto server = start(plain_door());
-  for (const char* bad : {"hello\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                          "GET /../etc/passwd HTTP/1.1\r\nConnection: close\r\n\r\n", "GET /%00 HTTP/1.1\r\nConnection: close\r\n\r\n",
-                          "GET http://other/ HTTP/1.1\r\nConnection: close\r\n\r\n"}) {
+  for (const char* bad :
+       {"hello\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "GET /../etc/passwd HTTP/1.1\r\nConnection: close\r\n\r\n", "GET /%00 HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "GET http://other/ HTTP/1.1\r\nConnection: close\r\n\r\n"}) {
     const Raw raw(server->port());
     raw.say(bad);
     const std::string answer = raw.hear();
@@ -381,7 +390,9 @@ TEST_F(Net, a_peer_that_closes_its_half_still_gets_its_answer) {
 TEST_F(Net, two_requests_sent_at_once_are_answered_in_order) {
   const auto server = start(plain_door());
   const Raw raw(server->port());
-  raw.say("POST /1 HTTP/1.1\r\nContent-Length: 1\r\n\r\naPOST /2 HTTP/1.1\r\nContent-Length: 1\r\nConnection: close\r\n\r\nb");
+  raw.say(
+      "POST /1 HTTP/1.1\r\nContent-Length: 1\r\n\r\naPOST /2 HTTP/1.1\r\nContent-Length: 1\r\nConnection: "
+      "close\r\n\r\nb");
   const std::string answer = raw.hear();
   EXPECT_LT(answer.find("POST a"), answer.find("POST b"));
   EXPECT_NE(answer.find("POST b"), std::string::npos);
@@ -417,7 +428,8 @@ TEST_F(Net, a_handler_that_throws_or_takes_too_long_costs_one_answer_only) {
 }
 
 TEST_F(Net, answer_headers_cannot_be_split) {
-  const auto server = start(plain_door(), [](const Request&) { return Response{200, {{"X-A", "1\r\nX-Evil: 2"}, {"Bad Name", "x"}}, ""}; });
+  const auto server = start(
+      plain_door(), [](const Request&) { return Response{200, {{"X-A", "1\r\nX-Evil: 2"}, {"Bad Name", "x"}}, ""}; });
   const Raw raw(server->port());
   raw.say("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
   const std::string answer = raw.hear();
@@ -467,7 +479,8 @@ TEST_F(Net, stop_lets_a_request_in_work_finish_and_closes_idle_connections) {
 }
 
 TEST_F(Net, a_unix_socket_says_who_asks_and_outlives_a_killed_owner) {
-  const std::string path = (base::fs::temp_directory_path() / fmt::format("hinomi_net_test_{}.sock", ::getpid())).string();
+  const std::string path =
+      (base::fs::temp_directory_path() / fmt::format("hinomi_net_test_{}.sock", ::getpid())).string();
   ServerOptions options;
   options.address = "unix:" + path;
   options.unix_mode = 0600;
@@ -485,7 +498,7 @@ TEST_F(Net, a_unix_socket_says_who_asks_and_outlives_a_killed_owner) {
     base::fs::rename(path + ".kept", path);
   }
   const auto server = start(options, handler);
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   ClientOptions client;
@@ -500,7 +513,8 @@ TEST_F(Net, a_unix_socket_says_who_asks_and_outlives_a_killed_owner) {
 // A proxy that understands CONNECT and nothing else, for one connection.
 class ConnectProxy {
  public:
-  explicit ConnectProxy(std::string answer = "HTTP/1.1 200 Connection established\r\n\r\n") : answer_(std::move(answer)) {
+  explicit ConnectProxy(std::string answer = "HTTP/1.1 200 Connection established\r\n\r\n")
+      : answer_(std::move(answer)) {
     listener_ = base::Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in where{};
     where.sin_family = AF_INET;
@@ -566,13 +580,16 @@ TEST_F(Net, a_proxy_is_passed_by_connect_with_a_password_from_a_file) {
   EXPECT_EQ(answer->header("X-Path"), "/through");
   proxy.join();
   EXPECT_TRUE(proxy.asked.starts_with(fmt::format("CONNECT 127.0.0.1:{} HTTP/1.1\r\n", server->port()))) << proxy.asked;
-  EXPECT_NE(proxy.asked.find("Proxy-Authorization: Basic " + base::to_base64("user:pass word") + "\r\n"), std::string::npos);
+  EXPECT_NE(proxy.asked.find("Proxy-Authorization: Basic " + base::to_base64("user:pass word") + "\r\n"),
+            std::string::npos);
 }
 
 TEST_F(Net, a_proxy_that_refuses_is_named_and_its_password_is_not_shown) {
-  for (const auto& [answer, code] : {std::pair{"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n", base::Errc::unauthenticated},
-                                     std::pair{"HTTP/1.1 403 No\r\n\r\n", base::Errc::unavailable}, std::pair{"nonsense\r\n\r\n", base::Errc::malformed},
-                                     std::pair{"HTTP/1.1 200 OK\r\n\r\nextra", base::Errc::malformed}}) {
+  for (const auto& [answer, code] :
+       {std::pair{"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n", base::Errc::unauthenticated},
+        std::pair{"HTTP/1.1 403 No\r\n\r\n", base::Errc::unavailable},
+        std::pair{"nonsense\r\n\r\n", base::Errc::malformed},
+        std::pair{"HTTP/1.1 200 OK\r\n\r\nextra", base::Errc::malformed}}) {
     ConnectProxy proxy(answer);
     ClientOptions options;
     options.url = "https://127.0.0.1:1";
@@ -658,7 +675,8 @@ TEST_F(Net, doors_that_would_be_unsafe_do_not_open) {
 
 TEST(Target, splits_decodes_and_refuses) {
   EXPECT_EQ(split_target("/a%2Fb?c=%20").value(), std::pair(std::string("/a/b"), std::string("c=%20")));
-  for (const char* bad : {"", "a", "/..", "/a/../b", "/%2e%2e/b", "/%0", "/%zz", "/./a", "*"}) EXPECT_FALSE(split_target(bad).has_value()) << bad;
+  for (const char* bad : {"", "a", "/..", "/a/../b", "/%2e%2e/b", "/%0", "/%zz", "/./a", "*"})
+    EXPECT_FALSE(split_target(bad).has_value()) << bad;
   EXPECT_EQ(split_target("/" + std::string(9000, 'a')).error().code, base::Errc::too_large);
   const Request request{.query = "match%5Bid%5D=a&match%5Bid%5D=b+c&flag&bad=%"};
   EXPECT_EQ(request.parameter("match[id]"), "a");
@@ -672,12 +690,14 @@ TEST(AddressText, is_read_in_all_its_forms) {
   EXPECT_EQ(Address::parse("https://centre.example").value().port, 443);
   EXPECT_EQ(Address::parse("https://centre.example:9/").value().authority(), "centre.example:9");
   EXPECT_EQ(Address::parse("unix:/run/h.sock").value().path, "/run/h.sock");
-  for (const char* bad : {"", "host", "host:", "host:99999", "host:1x", "https://", "https://a/b", "https://u@h:1", "unix:rel", "[::1", "h\nx:1"})
+  for (const char* bad : {"", "host", "host:", "host:99999", "host:1x", "https://", "https://a/b", "https://u@h:1",
+                          "unix:rel", "[::1", "h\nx:1"})
     EXPECT_FALSE(Address::parse(bad).has_value()) << bad;
 }
 
 TEST(ErrorAnswer, escapes_what_it_quotes) {
-  EXPECT_EQ(error_response({base::Errc::not_found, "a \"b\"\n"}).body, R"({"error":{"code":"not_found","message":"a \"b\"\u000a"}})");
+  EXPECT_EQ(error_response({base::Errc::not_found, "a \"b\"\n"}).body,
+            R"({"error":{"code":"not_found","message":"a \"b\"\u000a"}})");
   EXPECT_EQ(error_response({base::Errc::not_found, ""}).status, 404);
 }
 

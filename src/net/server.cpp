@@ -10,11 +10,11 @@
 
 #include <fmt/format.h>
 
-#include <list>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <list>
 #include <thread>
 
 namespace hinomi::net {
@@ -44,9 +44,10 @@ base::Result<base::Descriptor> listen_on(const Address& address, const ServerOpt
       const base::Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
       if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0)
         return base::fail(base::Errc::conflict, fmt::format("{}: another process answers here", address.path));
-      struct stat status {};
+      struct stat status{};
       if (::lstat(address.path.c_str(), &status) == 0) {
-        if (!S_ISSOCK(status.st_mode)) return base::fail(base::Errc::already_exists, fmt::format("{}: exists and is no socket", address.path));
+        if (!S_ISSOCK(status.st_mode))
+          return base::fail(base::Errc::already_exists, fmt::format("{}: exists and is no socket", address.path));
         ::unlink(address.path.c_str());
       }
     }
@@ -66,16 +67,19 @@ base::Result<base::Descriptor> listen_on(const Address& address, const ServerOpt
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   const int looked_up = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
-  if (looked_up != 0 || !found) return base::fail(base::Errc::invalid_argument, fmt::format("{}: {}", address.host, ::gai_strerror(looked_up)));
+  if (looked_up != 0 || !found)
+    return base::fail(base::Errc::invalid_argument, fmt::format("{}: {}", address.host, ::gai_strerror(looked_up)));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
   base::Descriptor listener(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(listener.get(), found->ai_addr, found->ai_addrlen) != 0) {
-    if (errno == EADDRINUSE) return base::fail(base::Errc::conflict, fmt::format("{}: the address is in use", address.authority()));
+    if (errno == EADDRINUSE)
+      return base::fail(base::Errc::conflict, fmt::format("{}: the address is in use", address.authority()));
     return base::fail(base::error_from_errno(errno, "binding " + address.authority()));
   }
-  if (::listen(listener.get(), 512) != 0) return base::fail(base::error_from_errno(errno, "listening on " + address.authority()));
+  if (::listen(listener.get(), 512) != 0)
+    return base::fail(base::error_from_errno(errno, "listening on " + address.authority()));
   return listener;
 }
 
@@ -105,13 +109,16 @@ Peer peer_of(Stream& stream, bool unix_socket) {
 bool is_token(std::string_view name) {
   if (name.empty()) return false;
   for (const char c : name)
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) return false;
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+      return false;
   return true;
 }
 
 // The status line and header. Header values cannot break out: control characters are left out.
 std::string head_of(const Response& response, bool keep_alive) {
-  std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status, std::string(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)))));
+  std::string out =
+      fmt::format("HTTP/1.1 {} {}\r\n", response.status,
+                  std::string(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)))));
   for (const Header& header : response.headers) {
     if (!is_token(header.name)) continue;
     out += header.name + ": ";
@@ -119,7 +126,8 @@ std::string head_of(const Response& response, bool keep_alive) {
       if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) out += c;
     out += "\r\n";
   }
-  if (response.status != 204 && response.status != 304) out += fmt::format("Content-Length: {}\r\n", response.body.size());
+  if (response.status != 204 && response.status != 304)
+    out += fmt::format("Content-Length: {}\r\n", response.body.size());
   out += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
   return out;
 }
@@ -128,7 +136,8 @@ std::string head_of(const Response& response, bool keep_alive) {
 
 class Server::State {
  public:
-  State(ServerOptions options, Handler handler) : options_(std::move(options)), handler_(std::move(handler)), workers_(options_.workers) {}
+  State(ServerOptions options, Handler handler)
+      : options_(std::move(options)), handler_(std::move(handler)), workers_(options_.workers) {}
 
   ~State() {
     stop();
@@ -138,14 +147,17 @@ class Server::State {
   base::Status open() {
     const Address address = TRY(Address::parse(options_.address));
     if (address.scheme == Address::Scheme::http || address.scheme == Address::Scheme::https)
-      return base::fail(base::Errc::invalid_argument, "a door is an address and a port, or unix:/path, without http://");
+      return base::fail(base::Errc::invalid_argument,
+                        "a door is an address and a port, or unix:/path, without http://");
     unix_socket_ = address.scheme == Address::Scheme::unix_socket;
     if (!unix_socket_ && !options_.tls && !is_loopback(address.host))
-      return base::fail(base::Errc::invalid_argument, fmt::format("{}: without TLS only loopback addresses are served", options_.address));
+      return base::fail(base::Errc::invalid_argument,
+                        fmt::format("{}: without TLS only loopback addresses are served", options_.address));
     if (options_.tls) {
       const bool ask = options_.tls->clients != ClientCertificates::none;
-      inside::Context context = TRY(inside::make_server_context({options_.tls->certificate_pem, options_.tls->key_pem}, ask,
-                                                                options_.tls->clients == ClientCertificates::required, options_.tls->clients_ca_pem));
+      inside::Context context = TRY(inside::make_server_context(
+          {options_.tls->certificate_pem, options_.tls->key_pem}, ask,
+          options_.tls->clients == ClientCertificates::required, options_.tls->clients_ca_pem));
       tls_.emplace(context.release());
     }
     base::Descriptor listener = TRY(listen_on(address, options_));
@@ -310,7 +322,8 @@ class Server::State {
       }
       keep_alive = keep_alive && !stopping_;
       const std::string head = head_of(response, keep_alive);
-      const std::array<asio::const_buffer, 2> parts{asio::buffer(head), head_only ? asio::const_buffer() : asio::buffer(response.body)};
+      const std::array<asio::const_buffer, 2> parts{asio::buffer(head),
+                                                    head_only ? asio::const_buffer() : asio::buffer(response.body)};
       stream.expires_after(options_.write_time);
       auto [error, count] = co_await asio::async_write(channel, parts, kTuple);
       if (error) co_return;
@@ -324,7 +337,8 @@ class Server::State {
     auto target = TRY(split_target({message.target().data(), message.target().size()}));
     request.path = std::move(target.first);
     request.query = std::move(target.second);
-    for (const auto& field : message) request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+    for (const auto& field : message)
+      request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
     request.body = std::move(message.body());
     request.peer = peer;
     return request;
@@ -360,11 +374,13 @@ class Server::State {
     Response response;
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
       ++counters_.too_large;
-      response = error_response({base::Errc::too_large, fmt::format("a request header may be {} bytes long", options_.max_header)});
+      response = error_response(
+          {base::Errc::too_large, fmt::format("a request header may be {} bytes long", options_.max_header)});
       response.status = 431;
     } else if (error == http::error::body_limit) {
       ++counters_.too_large;
-      response = error_response({base::Errc::too_large, fmt::format("a request body may be {} bytes long", options_.max_body)});
+      response = error_response(
+          {base::Errc::too_large, fmt::format("a request body may be {} bytes long", options_.max_body)});
     } else if (error == beast::error::timeout) {
       ++counters_.timed_out;
       co_return;  // its socket is closed already

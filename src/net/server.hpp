@@ -31,14 +31,14 @@ struct ServerOptions {
   std::size_t max_body = 1U << 20;
   std::size_t max_connections = 4096;
   unsigned workers = 8;
-  unsigned unix_mode = 0660;  // of the socket file
+  unsigned unix_mode = 0660;                         // of the socket file
   std::chrono::milliseconds idle_time{60'000};       // between requests
   std::chrono::milliseconds handshake_time{10'000};  // TLS
   std::chrono::milliseconds header_time{10'000};     // from the first byte to the whole header
   std::chrono::milliseconds body_time{30'000};
-  std::chrono::milliseconds handler_time{60'000};    // then the peer gets 503; the handler itself runs on
+  std::chrono::milliseconds handler_time{60'000};  // then the peer gets 503; the handler itself runs on
   std::chrono::milliseconds write_time{30'000};
-  std::chrono::milliseconds stop_time{10'000};       // how long stop() lets requests in work finish
+  std::chrono::milliseconds stop_time{10'000};  // how long stop() lets requests in work finish
 };
 
 // What happened at the door since it opened.

@@ -14,7 +14,9 @@ namespace {
 template <auto F>
 struct With {
   template <class T>
-  void operator()(T* pointer) const { F(pointer); }
+  void operator()(T* pointer) const {
+    F(pointer);
+  }
 };
 using Bio = std::unique_ptr<BIO, With<BIO_free_all>>;
 using Certificate = std::unique_ptr<X509, With<X509_free>>;
@@ -77,7 +79,8 @@ base::Status use_identity(SSL_CTX* context, const Identity& identity) {
   if (SSL_CTX_use_certificate(context, chain.front().get()) != 1 || SSL_CTX_use_PrivateKey(context, key.get()) != 1)
     return base::fail(base::Errc::malformed, "certificate and private key do not belong together: " + openssl_errors());
   for (std::size_t i = 1; i < chain.size(); ++i)
-    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) return base::fail(base::Errc::malformed, openssl_errors());
+    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1)
+      return base::fail(base::Errc::malformed, openssl_errors());
   return {};
 }
 
@@ -90,7 +93,8 @@ base::Result<Context> make_context(const SSL_METHOD* method) {
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
   // The hybrid group is known from OpenSSL 3.5 on; older ones refuse the whole list.
-  if (SSL_CTX_set1_groups_list(context.get(), "X25519MLKEM768:X25519:P-256") != 1) SSL_CTX_set1_groups_list(context.get(), "X25519:P-256");
+  if (SSL_CTX_set1_groups_list(context.get(), "X25519MLKEM768:X25519:P-256") != 1)
+    SSL_CTX_set1_groups_list(context.get(), "X25519:P-256");
   ERR_clear_error();
   return context;
 }
@@ -98,7 +102,8 @@ base::Result<Context> make_context(const SSL_METHOD* method) {
 base::Status trust(SSL_CTX* context, const std::string& pem) {
   X509_STORE* store = SSL_CTX_get_cert_store(context);
   for (const Certificate& one : TRY(read_certificates(pem, "CA certificate")))
-    if (X509_STORE_add_cert(store, one.get()) != 1) return base::fail(base::Errc::malformed, "CA certificate: " + openssl_errors());
+    if (X509_STORE_add_cert(store, one.get()) != 1)
+      return base::fail(base::Errc::malformed, "CA certificate: " + openssl_errors());
   return {};
 }
 
@@ -125,12 +130,15 @@ int verify_peer(X509_STORE_CTX* verification, void* argument) {
     expectation.foreign = false;
   } else {
     const int error = X509_STORE_CTX_get_error(verification);
-    const X509* top = sent && sk_X509_num(sent) > 0 ? sk_X509_value(sent, sk_X509_num(sent) - 1) : X509_STORE_CTX_get0_cert(verification);
+    const X509* top = sent && sk_X509_num(sent) > 0 ? sk_X509_value(sent, sk_X509_num(sent) - 1)
+                                                    : X509_STORE_CTX_get0_cert(verification);
     const std::string issuer = top ? name_line(X509_get_issuer_name(top)) : "nobody";
-    expectation.foreign = error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-                          error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN || error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
-                          error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE || error == X509_V_ERR_CERT_SIGNATURE_FAILURE;
-    expectation.found = expectation.foreign ? issuer : fmt::format("{} (issuer: {})", X509_verify_cert_error_string(error), issuer);
+    expectation.foreign =
+        error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+        error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN || error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+        error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE || error == X509_V_ERR_CERT_SIGNATURE_FAILURE;
+    expectation.found =
+        expectation.foreign ? issuer : fmt::format("{} (issuer: {})", X509_verify_cert_error_string(error), issuer);
   }
   if (trusted) {
     X509_STORE_CTX_set0_trusted_stack(verification, nullptr);
@@ -151,13 +159,16 @@ std::string openssl_errors() {
   return out;
 }
 
-base::Result<Context> make_server_context(const Identity& identity, bool ask_client, bool require_client, const std::string& clients_ca_pem) {
+base::Result<Context> make_server_context(const Identity& identity, bool ask_client, bool require_client,
+                                          const std::string& clients_ca_pem) {
   Context context = TRY(make_context(TLS_server_method()));
   TRY_VOID(use_identity(context.get(), identity));
   if (ask_client) {
     TRY_VOID(trust(context.get(), clients_ca_pem));
-    for (const Certificate& one : TRY(read_certificates(clients_ca_pem, "CA certificate"))) SSL_CTX_add_client_CA(context.get(), one.get());
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | (require_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+    for (const Certificate& one : TRY(read_certificates(clients_ca_pem, "CA certificate")))
+      SSL_CTX_add_client_CA(context.get(), one.get());
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | (require_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                       nullptr);
   }
   return context;
 }
@@ -178,7 +189,8 @@ base::Status expect_name(SSL* ssl, const std::string& name) {
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, name.c_str()) == 1) return {};
   ERR_clear_error();
   X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  if (X509_VERIFY_PARAM_set1_host(parameters, name.data(), name.size()) != 1 || SSL_set_tlsext_host_name(ssl, name.c_str()) != 1)
+  if (X509_VERIFY_PARAM_set1_host(parameters, name.data(), name.size()) != 1 ||
+      SSL_set_tlsext_host_name(ssl, name.c_str()) != 1)
     return base::fail(base::Errc::invalid_argument, fmt::format("'{}' cannot stand in a certificate", name));
   return {};
 }
@@ -195,18 +207,21 @@ std::optional<PeerCertificate> peer_certificate(SSL* ssl) {
   out.der = der_of(certificate.get());
   out.not_before = time_of(X509_get0_notBefore(certificate.get()));
   out.not_after = time_of(X509_get0_notAfter(certificate.get()));
-  const std::unique_ptr<BIGNUM, With<BN_free>> serial(ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate.get()), nullptr));
+  const std::unique_ptr<BIGNUM, With<BN_free>> serial(
+      ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate.get()), nullptr));
   if (char* hex = serial ? BN_bn2hex(serial.get()) : nullptr) {
     for (const char* c = hex; *c; ++c) out.serial += *c >= 'A' && *c <= 'F' ? static_cast<char>(*c + 32) : *c;
     OPENSSL_free(hex);
     out.serial.erase(0, std::min(out.serial.find_first_not_of('0'), out.serial.size()));
   }
-  if (auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr))) {
+  if (auto* names =
+          static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr))) {
     for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
       const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
       if (name->type != GEN_URI) continue;
       const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
-      out.uris.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)), static_cast<std::size_t>(ASN1_STRING_length(uri)));
+      out.uris.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
+                            static_cast<std::size_t>(ASN1_STRING_length(uri)));
     }
     GENERAL_NAMES_free(names);
   }

@@ -4,8 +4,8 @@
 
 #include <hinomi/net/http.hpp>
 
-#include <memory>
 #include <openssl/ssl.h>
+#include <memory>
 
 namespace hinomi::net::inside {
 
@@ -27,9 +27,9 @@ base::Result<Context> make_server_context(const Identity& identity, bool ask_cli
 struct Expectation {
   std::string ca_pem;
   std::optional<std::string> ca_sha256;
-  std::string found;    // why verification failed, for people; empty if it did not
+  std::string found;     // why verification failed, for people; empty if it did not
   bool foreign = false;  // the chain ended in another issuer
-  std::string ca;       // PEM of the CA that the verified chain ended in
+  std::string ca;        // PEM of the CA that the verified chain ended in
 };
 base::Result<Context> make_client_context(const Identity& identity, Expectation& expectation);
 // Name check and SNI for one connection; `name` may be an IP address.
