@@ -16,12 +16,6 @@ std::uint32_t fold_code_point(std::uint32_t code) {
 
 char fold_ascii(char c) { return static_cast<char>(c + ((c >= 'A' && c <= 'Z') ? 32 : 0)); }
 
-bool is_ascii(std::string_view text) {
-  unsigned char all = 0;
-  for (const char c : text) all |= static_cast<unsigned char>(c);
-  return all < 0x80;
-}
-
 // Length of the UTF-8 sequence that begins with this byte; 1 for a byte that begins none.
 std::size_t sequence_length(char first) {
   const auto byte = static_cast<unsigned char>(first);
@@ -49,6 +43,12 @@ void append_utf8(std::string& out, std::uint32_t code) {
 }
 
 }  // namespace
+
+bool is_ascii(std::string_view text) {
+  unsigned char all = 0;
+  for (const char c : text) all |= static_cast<unsigned char>(c);
+  return all < 0x80;
+}
 
 bool fold_into(std::string_view text, std::string& out) {
   out.resize(text.size());

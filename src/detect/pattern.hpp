@@ -38,6 +38,7 @@ struct Pattern {
   [[nodiscard]] bool matches(std::string_view value) const;
 };
 
+bool is_ascii(std::string_view text);
 // Unicode simple case folding of UTF-8 (status C and S of CaseFolding.txt); no normalisation.
 std::string fold(std::string_view text);
 // The same into a buffer that is kept; true if the text was ASCII alone.

@@ -32,10 +32,10 @@ std::string_view view_of_text(model::FieldType type, std::string_view raw, std::
       if (raw.ends_with('\0')) raw.remove_suffix(1);
       buffer.assign(raw);
       std::ranges::replace(buffer, '\0', ' ');
-      if (!base::is_valid_utf8(buffer)) buffer = base::to_utf8_lossy(buffer);
+      if (!is_ascii(buffer) && !base::is_valid_utf8(buffer)) buffer = base::to_utf8_lossy(buffer);
       return buffer;
     default: {
-      if (base::is_valid_utf8(raw)) return raw;
+      if (is_ascii(raw) || base::is_valid_utf8(raw)) return raw;
       buffer = base::to_utf8_lossy(raw);
       return buffer;
     }
