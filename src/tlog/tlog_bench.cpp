@@ -3,8 +3,10 @@
 #include <hinomi/tlog/tlog.hpp>
 
 #include <benchmark/benchmark.h>
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 namespace {
 
@@ -49,6 +51,17 @@ BENCHMARK(leaf_to_signed_checkpoint)
     ->ArgNames({"group", "partial_tiles"})
     ->ArgsProduct({{1, 100, 1000}, {1, 0}})
     ->UseRealTime();
+
+// The peer: the same bytes appended to a bare file, one fdatasync a group. No log on this disk can be faster.
+void bare_append_and_sync(benchmark::State& state) {
+  const Folder folder;
+  const base::Descriptor file(
+      ::open((folder.path() / "bare").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const base::Bytes group(static_cast<std::size_t>(state.range(0)) * 1236, 'b');
+  for (auto _ : state) HINOMI_CHECK(base::write_all(file.get(), group).has_value() && ::fdatasync(file.get()) == 0);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(bare_append_and_sync)->ArgName("group")->Arg(1)->Arg(100)->Arg(1000)->UseRealTime();
 
 // A million entries of 200 + 100 bytes, once for all that read it.
 const base::fs::path& million() {
