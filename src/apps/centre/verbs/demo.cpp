@@ -120,7 +120,7 @@ class Stage {
     return {};
   }
 
-  // Waits for all that were started; what does not end in time is ended at the end of the demo.
+  // Waits for all that were started; what does not end in time is killed with the stage.
   void finish(std::chrono::seconds limit) {
     const auto until = Clock::now() + limit;
     while (!children_.empty() && Clock::now() < until && interrupted == 0) {
@@ -188,6 +188,7 @@ class Demo {
     if (!options_.json) print(text("demo.waiting", {{"seconds", std::to_string(options_.wait.count())}}));
     const base::Status watched = watch();
     if (!watched) return failed(watched.error());
+    stage_.finish(std::chrono::seconds(5));
     if (interrupted != 0) return ended_early();
     return conclude();
   }
@@ -208,7 +209,6 @@ class Demo {
     played("shared_memory", play_shared_memory());
     played("piped_script", play_piped_script());
     played("renamed_tool", play_renamed_tool());
-    stage_.finish(std::chrono::seconds(5));
   }
 
   // A program that nobody has seen before runs from memory and connects to this machine itself.
