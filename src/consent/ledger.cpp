@@ -443,8 +443,6 @@ Result<proof::SigningKey> open_ledger_key(const base::fs::path& file, std::strin
     while (text->ends_with('\n')) text->pop_back();
     auto key = proof::SigningKey::parse(*text);
     if (!key) return fail(key.error().within(file.string()));
-    if (key->name() != name)
-      return fail(Errc::conflict, fmt::format("{} is the key of {}, not of {}", file.string(), key->name(), name));
     return key;
   }
   proof::SigningKey key = proof::SigningKey::generate(std::string(name), random);

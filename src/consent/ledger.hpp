@@ -140,7 +140,8 @@ class Ledger {
   LedgerStatus totals_;
 };
 
-// The ledger key of this machine: read, or made and written with mode 0600. forbidden if others may read the file.
+// The ledger key of this machine: read, or made under this name and written with mode 0600. forbidden if others may read the
+// file.
 base::Result<proof::SigningKey> open_ledger_key(const base::fs::path& file, std::string_view name,
                                                 base::Random& random);
 // A secret of 32 bytes for hashed fields; likewise.
