@@ -47,7 +47,8 @@ std::string_view cookie_of(const net::Request& request) {
       const std::size_t end = std::min(rest.find(';'), rest.size());
       const std::string_view pair = trimmed(rest.substr(0, end));
       rest.remove_prefix(std::min(end + 1, rest.size()));
-      if (pair.size() > kCookie.size() && pair.starts_with(kCookie) && pair[kCookie.size()] == '=') return pair.substr(kCookie.size() + 1);
+      if (pair.size() > kCookie.size() && pair.starts_with(kCookie) && pair[kCookie.size()] == '=')
+        return pair.substr(kCookie.size() + 1);
     }
   }
   return {};
@@ -87,15 +88,18 @@ base::Status check_query(const Route& route, std::string_view query) {
     const auto value = net::percent_decode(equals == pair.size() ? "" : pair.substr(equals + 1), true);
     if (!name || !value) return base::fail(base::Errc::invalid_argument, "the query is not percent-encoded properly");
     if (std::ranges::find(route.query, *name) == route.query.end())
-      return base::fail(base::Errc::invalid_argument, fmt::format("unknown parameter; this takes: {}", fmt::join(route.query, ", ")));
-    if (std::ranges::find(seen, *name) != seen.end()) return base::fail(base::Errc::invalid_argument, fmt::format("{} is given twice", *name));
+      return base::fail(base::Errc::invalid_argument,
+                        fmt::format("unknown parameter; this takes: {}", fmt::join(route.query, ", ")));
+    if (std::ranges::find(seen, *name) != seen.end())
+      return base::fail(base::Errc::invalid_argument, fmt::format("{} is given twice", *name));
     seen.push_back(*name);
   }
   return {};
 }
 
 base::Result<json::object> body_of(const Route& route, const net::Request& request) {
-  if (request.body.size() > kMaxBody) return base::fail(base::Errc::too_large, fmt::format("a body may hold {} bytes", kMaxBody));
+  if (request.body.size() > kMaxBody)
+    return base::fail(base::Errc::too_large, fmt::format("a body may hold {} bytes", kMaxBody));
   if (request.body.empty()) return json::object{};
   // A form of another origin can send text/plain or a form; it cannot send JSON without asking first.
   const std::string_view type = request.header("Content-Type");
@@ -113,7 +117,8 @@ base::Result<json::object> body_of(const Route& route, const net::Request& reque
   if (failed || !value.is_object()) return base::fail(base::Errc::malformed, "the body is not a JSON object");
   for (const auto& member : value.as_object())
     if (std::ranges::find(route.body, std::string_view(member.key())) == route.body.end())
-      return base::fail(base::Errc::invalid_argument, fmt::format("unknown member; this takes: {}", fmt::join(route.body, ", ")));
+      return base::fail(base::Errc::invalid_argument,
+                        fmt::format("unknown member; this takes: {}", fmt::join(route.body, ", ")));
   return std::move(value.as_object());
 }
 
@@ -176,7 +181,8 @@ class Console::State {
         return error({base::Errc::forbidden, "until there is an account, only this machine may ask"});
     }
     if (request.path != kApi && !request.path.starts_with(std::string(kApi) + "/")) {
-      if (request.path == "/api" || request.path.starts_with("/api/")) return error({base::Errc::not_found, "there is no such path"});
+      if (request.path == "/api" || request.path.starts_with("/api/"))
+        return error({base::Errc::not_found, "there is no such path"});
       return web_.answer(request);
     }
     net::Response out = api(request);
@@ -217,7 +223,8 @@ class Console::State {
     if (changes && asker.by_cookie) TRY_VOID(check_origin(request));
     TRY_VOID(check_may(entry.route.may, asker.who));
     TRY_VOID(check_query(entry.route, request.query));
-    Call call{.request = request, .who = asker.who, .names = std::move(names), .body = TRY(body_of(entry.route, request))};
+    Call call{
+        .request = request, .who = asker.who, .names = std::move(names), .body = TRY(body_of(entry.route, request))};
     if (entry.route.path == "/logout") return logout(request);
     try {
       return entry.answer(services_, call);
@@ -227,8 +234,10 @@ class Console::State {
   }
 
   static base::Status check_may(May may, const access::Principal& who) {
-    if (may == May::centre && !who.may_administer()) return base::fail(base::Errc::forbidden, "this needs an analyst or the operator");
-    if (may == May::owners && who.role == access::Role::subscriber) return base::fail(base::Errc::forbidden, "a subscriber reads the feed, at /taxii2/");
+    if (may == May::centre && !who.may_administer())
+      return base::fail(base::Errc::forbidden, "this needs an analyst or the operator");
+    if (may == May::owners && who.role == access::Role::subscriber)
+      return base::fail(base::Errc::forbidden, "a subscriber reads the feed, at /taxii2/");
     return {};
   }
 
@@ -243,7 +252,8 @@ class Console::State {
   static base::Status check_origin(const net::Request& request) {
     if (request.peer.unix_uid) return {};
     const std::string_view site = request.header("Sec-Fetch-Site");
-    if (lower(request.header("Origin")) != "https://" + lower(request.header("Host")) || (!site.empty() && site != "same-origin"))
+    if (lower(request.header("Origin")) != "https://" + lower(request.header("Host")) ||
+        (!site.empty() && site != "same-origin"))
       return base::fail(base::Errc::forbidden, "this must be asked from the console's own page");
     return {};
   }
@@ -287,15 +297,17 @@ class Console::State {
     const access::Principal who = TRY(services_.gate.redeem_login(token));
     if (const auto old = cookie_of(request); !old.empty()) sessions_.end(old);
     net::Response out = inside::answer_of(inside::session_object(who));
-    out.headers.push_back({"Set-Cookie", fmt::format("{}={}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={}", kCookie,
-                                                     sessions_.begin(who.account), sessions_.limits().absolute_seconds)});
+    out.headers.push_back(
+        {"Set-Cookie", fmt::format("{}={}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={}", kCookie,
+                                   sessions_.begin(who.account), sessions_.limits().absolute_seconds)});
     return out;
   }
 
   base::Result<net::Response> logout(const net::Request& request) {
     if (const auto secret = cookie_of(request); !secret.empty()) sessions_.end(secret);
     net::Response out = inside::answer_of(json::object{});
-    out.headers.push_back({"Set-Cookie", fmt::format("{}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0", kCookie)});
+    out.headers.push_back(
+        {"Set-Cookie", fmt::format("{}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0", kCookie)});
     return out;
   }
 

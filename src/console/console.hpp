@@ -42,10 +42,10 @@ struct Services {
 
 // Who may use a route. Everybody's answers are limited to the organisations they may see besides.
 enum class May : std::uint8_t {
-  anyone,   // also who is nobody
-  known,    // any account
-  owners,   // operator, analyst, and an organisation's own people; not subscribers
-  centre,   // operator and analyst
+  anyone,  // also who is nobody
+  known,   // any account
+  owners,  // operator, analyst, and an organisation's own people; not subscribers
+  centre,  // operator and analyst
 };
 
 // One route, for the router, the documentation's test, and readers.

@@ -21,9 +21,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   request.path = "/" + line();
   if ((kind & 2) != 0) request.path = "/api/v1" + request.path;
   request.query = line();
-  request.headers = {{"Host", "hinomi.test:8443"}, {"Origin", "https://hinomi.test:8443"}, {"Content-Type", "application/json"}};
+  request.headers = {
+      {"Host", "hinomi.test:8443"}, {"Origin", "https://hinomi.test:8443"}, {"Content-Type", "application/json"}};
   request.headers.push_back({"Cookie", line()});
-  if (const std::string authorization = line(); !authorization.empty()) request.headers.push_back({"Authorization", authorization});
+  if (const std::string authorization = line(); !authorization.empty())
+    request.headers.push_back({"Authorization", authorization});
   if ((kind & 4) != 0) request.peer.unix_uid = 0;
   request.body = input;
   const net::Response response = centre.console->handle(request);

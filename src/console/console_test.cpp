@@ -1,8 +1,8 @@
 #include <hinomi/console/console_testing.hpp>
 #include <hinomi/console/inside/web_files.hpp>
 
-#include <boost/json.hpp>
 #include <gtest/gtest.h>
+#include <boost/json.hpp>
 
 #include <fstream>
 
@@ -47,12 +47,15 @@ class ConsoleTest : public ::testing::Test {
     return out;
   }
   // As an account, by its API key.
-  Answer as(std::string_view account, std::string method, std::string path, std::string query = "", std::string body = "") {
+  Answer as(std::string_view account, std::string method, std::string path, std::string query = "",
+            std::string body = "") {
     auto request = request_of(std::move(method), "/api/v1" + path, std::move(query), std::move(body));
     if (!account.empty()) request.headers.push_back({"Authorization", fmt::format("Bearer key-{}", account)});
     return send(request);
   }
-  Answer get(std::string_view account, std::string path, std::string query = "") { return as(account, "GET", std::move(path), std::move(query)); }
+  Answer get(std::string_view account, std::string path, std::string query = "") {
+    return as(account, "GET", std::move(path), std::move(query));
+  }
 
   // A session of that account; the cookie as a browser sends it back.
   std::string log_in(const std::string& account) {
@@ -122,7 +125,8 @@ TEST_F(ConsoleTest, every_endpoint_gives_an_organisation_its_own_and_nothing_of_
       EXPECT_EQ(own.status(), 200) << route.path << " " << own.response.body;
       const auto nothing_of_other = [&](const Answer& answer) {
         EXPECT_EQ(answer.response.body.find(other), std::string::npos) << route.path << " " << answer.response.body;
-        for (const auto& id : {side.other.finding.id.text(), side.other.indicator.id.text(), side.other.finding.host.text(), side.other.indicator.value})
+        for (const auto& id : {side.other.finding.id.text(), side.other.indicator.id.text(),
+                               side.other.finding.host.text(), side.other.indicator.value})
           EXPECT_EQ(answer.response.body.find(id), std::string::npos) << route.path;
       };
       nothing_of_other(own);
@@ -134,11 +138,17 @@ TEST_F(ConsoleTest, every_endpoint_gives_an_organisation_its_own_and_nothing_of_
       for (const auto parameter : route.query) {
         if (parameter == "organisation") {
           EXPECT_EQ(get(side.account, std::string(route.path), "organisation=" + other).status(), 403) << route.path;
-          EXPECT_EQ(get(side.account, std::string(route.path), "organisation=no-such").status(), 403) << "and one that is not there the same";
-          EXPECT_EQ(get(side.account, std::string(route.path), "organisation=" + side.own.finding.organisation.text()).status(), 200);
+          EXPECT_EQ(get(side.account, std::string(route.path), "organisation=no-such").status(), 403)
+              << "and one that is not there the same";
+          EXPECT_EQ(get(side.account, std::string(route.path), "organisation=" + side.own.finding.organisation.text())
+                        .status(),
+                    200);
         }
-        if (parameter == "host") nothing_of_other(get(side.account, std::string(route.path), "host=" + side.other.finding.host.text()));
-        if (parameter == "process_guid") nothing_of_other(get(side.account, std::string(route.path), "process_guid=" + side.other.finding.process_guid));
+        if (parameter == "host")
+          nothing_of_other(get(side.account, std::string(route.path), "host=" + side.other.finding.host.text()));
+        if (parameter == "process_guid")
+          nothing_of_other(
+              get(side.account, std::string(route.path), "process_guid=" + side.other.finding.process_guid));
         if (parameter == "text") nothing_of_other(get(side.account, std::string(route.path), "text=tool"));
         if (parameter == "order") nothing_of_other(get(side.account, std::string(route.path), "order=asc"));
       }
@@ -180,7 +190,9 @@ TEST_F(ConsoleTest, an_analyst_sees_all_organisations_and_every_answer_has_the_d
       EXPECT_EQ(members, described) << route.path;
     }
   }
-  const auto rows = [&](const std::string& path, const char* name) { return get("analyst", path).body.at(name).as_array().size(); };
+  const auto rows = [&](const std::string& path, const char* name) {
+    return get("analyst", path).body.at(name).as_array().size();
+  };
   EXPECT_EQ(rows("/events", "events"), 8U);
   EXPECT_EQ(rows("/findings", "findings"), 2U);
   EXPECT_EQ(rows("/logs", "logs"), 3U) << "the centre's own log too";
@@ -208,7 +220,9 @@ TEST_F(ConsoleTest, a_login_link_opens_one_session_and_is_then_used_up) {
 }
 
 TEST_F(ConsoleTest, a_session_ends_by_logout_idleness_age_and_a_closed_account) {
-  const auto alive = [&](const std::string& cookie) { return send(from_page("GET", "/session", "", cookie)).status() == 200; };
+  const auto alive = [&](const std::string& cookie) {
+    return send(from_page("GET", "/session", "", cookie)).status() == 200;
+  };
   const std::string one = log_in("city");
   const std::string two = log_in("city");
   EXPECT_NE(one, two);
@@ -340,8 +354,8 @@ TEST_F(ConsoleTest, bad_requests_are_refused_with_the_reason) {
   const Answer wrong = as("analyst", "DELETE", "/events");
   EXPECT_EQ(wrong.status(), 405);
   EXPECT_EQ(wrong.response.header("Allow"), "GET");
-  for (const char* query : {"limit=0", "limit=1001", "limit=x", "since=yesterday", "kind=x", "order=up", "host=x", "cursor=x", "unknown=1",
-                            "limit=1&limit=2", "text=%zz", "organisation=Not%20A%20Name"}) {
+  for (const char* query : {"limit=0", "limit=1001", "limit=x", "since=yesterday", "kind=x", "order=up", "host=x",
+                            "cursor=x", "unknown=1", "limit=1&limit=2", "text=%zz", "organisation=Not%20A%20Name"}) {
     const Answer answer = get("analyst", "/events", query);
     EXPECT_EQ(answer.status(), 400) << query << " " << answer.response.body;
   }
@@ -368,7 +382,8 @@ TEST_F(ConsoleTest, bad_requests_are_refused_with_the_reason) {
   EXPECT_EQ(post(R"({"organisation":"../x","system":"s"})"), 400);
   EXPECT_EQ(post(R"({"organisation":"city-hall","system":"s","expires_seconds":99999999})"), 400);
   auto form = request_of("POST", "/api/v1/tokens", "", R"({"organisation":"city-hall","system":"s"})");
-  form.headers = {{"Host", "hinomi.test:8443"}, {"Authorization", "Bearer key-analyst"}, {"Content-Type", "text/plain"}};
+  form.headers = {
+      {"Host", "hinomi.test:8443"}, {"Authorization", "Bearer key-analyst"}, {"Content-Type", "text/plain"}};
   EXPECT_EQ(send(form).status(), 415);
   EXPECT_EQ(as("analyst", "POST", "/accounts", "", R"({"name":"x","role":"csirt"})").status(), 400);
   EXPECT_EQ(as("analyst", "POST", "/accounts", "", R"({"name":"x","role":"operator"})").status(), 400);
@@ -377,8 +392,14 @@ TEST_F(ConsoleTest, bad_requests_are_refused_with_the_reason) {
 }
 
 TEST_F(ConsoleTest, acts_reach_the_centre_with_their_actor) {
-  EXPECT_EQ(as("analyst", "POST", "/tokens", "", R"({"organisation":"city-hall","system":"staff-pcs","uses":3,"expires_seconds":600})").status(), 201);
-  EXPECT_EQ(as("analyst", "POST", fmt::format("/indicators/{}/publish", centre_.city.indicator.id.text())).body.at("state").as_string(), "published");
+  EXPECT_EQ(as("analyst", "POST", "/tokens", "",
+               R"({"organisation":"city-hall","system":"staff-pcs","uses":3,"expires_seconds":600})")
+                .status(),
+            201);
+  EXPECT_EQ(as("analyst", "POST", fmt::format("/indicators/{}/publish", centre_.city.indicator.id.text()))
+                .body.at("state")
+                .as_string(),
+            "published");
   ASSERT_EQ(centre_.operations.acts.size(), 2U);
   EXPECT_EQ(centre_.operations.acts[0], "analyst token city-hall staff-pcs 3 600");
   EXPECT_EQ(centre_.operations.acts[1], "analyst publishes " + centre_.city.indicator.value);
@@ -390,7 +411,8 @@ TEST_F(ConsoleTest, only_a_candidate_can_be_published) {
   held.reason = "private";
   store::Rows rows;
   rows.indicators = {held};
-  ASSERT_TRUE(centre_.store->write(rows, 5, {.log = "test/evidence/city-hall", .next = 6, .detector = "", .judge = ""}));
+  ASSERT_TRUE(
+      centre_.store->write(rows, 5, {.log = "test/evidence/city-hall", .next = 6, .detector = "", .judge = ""}));
   const Answer answer = as("analyst", "POST", fmt::format("/indicators/{}/publish", held.id.text()));
   EXPECT_EQ(answer.status(), 409);
   EXPECT_TRUE(centre_.operations.acts.empty());
@@ -421,9 +443,11 @@ TEST_F(ConsoleTest, pages_follow_each_other_and_end) {
   std::set<std::string> seen;
   std::string cursor;
   for (int page = 0; page < 4; ++page) {
-    const Answer answer = get("city", "/events", "limit=1" + (cursor.empty() ? "" : "&cursor=" + net::percent_encode(cursor)));
+    const Answer answer =
+        get("city", "/events", "limit=1" + (cursor.empty() ? "" : "&cursor=" + net::percent_encode(cursor)));
     ASSERT_EQ(answer.status(), 200);
-    for (const auto& event : answer.body.at("events").as_array()) EXPECT_TRUE(seen.insert(std::string(event.at("id").as_string())).second);
+    for (const auto& event : answer.body.at("events").as_array())
+      EXPECT_TRUE(seen.insert(std::string(event.at("id").as_string())).second);
     if (answer.body.at("next").is_null()) break;
     cursor = answer.body.at("next").as_string();
   }
@@ -438,13 +462,16 @@ TEST_F(ConsoleTest, who_follows_events_gets_those_that_come_later_once) {
   EXPECT_EQ(get("city", "/events", "order=asc&cursor=" + cursor).body.at("events").as_array().size(), 0U);
   store::Rows rows;
   rows.events = {start_event("city-hall", 9, "new", "", "/bin/new"), start_event("hospital", 9, "new", "", "/bin/new")};
-  ASSERT_TRUE(centre_.store->write(rows, 5, {.log = "test/evidence/city-hall", .next = 7, .detector = "", .judge = ""}));
+  ASSERT_TRUE(
+      centre_.store->write(rows, 5, {.log = "test/evidence/city-hall", .next = 7, .detector = "", .judge = ""}));
   const Answer later = get("city", "/events", "order=asc&cursor=" + cursor);
   EXPECT_EQ(later.body.at("events").as_array().size(), 1U);
 }
 
 TEST_F(ConsoleTest, filters_choose) {
-  const auto count = [&](const std::string& query) { return get("analyst", "/events", query).body.at("events").as_array().size(); };
+  const auto count = [&](const std::string& query) {
+    return get("analyst", "/events", query).body.at("events").as_array().size();
+  };
   EXPECT_EQ(count("organisation=hospital"), 4U);
   EXPECT_EQ(count("kind=network_connect"), 2U);
   EXPECT_EQ(count("process_guid=city-hall-tool"), 2U);
@@ -454,7 +481,8 @@ TEST_F(ConsoleTest, filters_choose) {
   EXPECT_EQ(count("since=2026-11-21T16:59:04+09:00"), 2U) << "a plus that was not encoded";
   EXPECT_EQ(get("analyst", "/findings", "level=critical").body.at("findings").as_array().size(), 0U);
   EXPECT_EQ(get("analyst", "/findings", "level=medium").body.at("findings").as_array().size(), 2U);
-  EXPECT_EQ(get("analyst", "/indicators", "state=candidate&type=file-sha256").body.at("indicators").as_array().size(), 2U);
+  EXPECT_EQ(get("analyst", "/indicators", "state=candidate&type=file-sha256").body.at("indicators").as_array().size(),
+            2U);
   EXPECT_EQ(get("analyst", "/indicators", "state=published").body.at("indicators").as_array().size(), 0U);
 }
 
@@ -504,16 +532,22 @@ TEST_F(Pages, files_have_their_type_and_are_kept_as_long_as_they_are_good) {
 }
 
 TEST_F(Pages, a_page_of_the_app_is_its_index_and_a_file_that_is_not_there_is_404) {
-  for (const char* page : {"/", "/login", "/findings/0b6f", "/a/b/c"}) EXPECT_EQ(get(page).body, "<!doctype html>") << page;
-  for (const char* none : {"/x.js", "/assets/x.js", "/secret.txt", "/../secret.txt", "/assets/../../secret.txt", "/link.txt", "//secret.txt",
-                           "/web/index.html", "/%2e%2e/secret.txt"})
+  for (const char* page : {"/", "/login", "/findings/0b6f", "/a/b/c"})
+    EXPECT_EQ(get(page).body, "<!doctype html>") << page;
+  for (const char* none : {"/x.js", "/assets/x.js", "/secret.txt", "/../secret.txt", "/assets/../../secret.txt",
+                           "/link.txt", "//secret.txt", "/web/index.html", "/%2e%2e/secret.txt"})
     EXPECT_EQ(get(none).status, 404) << none;
-  for (const char* odd : {"/..", "/etc/passwd", "/../etc/passwd"}) EXPECT_EQ(get(odd).body.find("root:"), std::string::npos);
+  for (const char* odd : {"/..", "/etc/passwd", "/../etc/passwd"})
+    EXPECT_EQ(get(odd).body.find("root:"), std::string::npos);
 }
 
 TEST_F(ConsoleTest, every_answer_has_the_security_headers) {
-  std::vector<net::Request> requests{request_of("GET", "/"), request_of("GET", "/x.js"), request_of("GET", "/api/v1/session"),
-                                     request_of("GET", "/api/v1/nothing"), request_of("GET", "/api/v2"), request_of("POST", "/")};
+  std::vector<net::Request> requests{request_of("GET", "/"),
+                                     request_of("GET", "/x.js"),
+                                     request_of("GET", "/api/v1/session"),
+                                     request_of("GET", "/api/v1/nothing"),
+                                     request_of("GET", "/api/v2"),
+                                     request_of("POST", "/")};
   requests.push_back(requests[0]);
   requests.back().headers = {{"Host", "evil.test"}};
   for (const auto& request : requests) {

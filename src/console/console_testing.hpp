@@ -71,7 +71,10 @@ class MemoryGate final : public Gate {
 class MemoryLogs final : public Logs {
  public:
   static LogCheckpoint checkpoint_of(std::string_view name) {
-    return {.origin = fmt::format("test/evidence/{}", name), .size = 5, .note = fmt::format("test/evidence/{}\n5\nx\n", name), .vkey = "vkey"};
+    return {.origin = fmt::format("test/evidence/{}", name),
+            .size = 5,
+            .note = fmt::format("test/evidence/{}\n5\nx\n", name),
+            .vkey = "vkey"};
   }
   [[nodiscard]] std::vector<LogSummary> list() const override {
     std::vector<LogSummary> out;
@@ -79,7 +82,9 @@ class MemoryLogs final : public Logs {
       out.push_back({.organisation = name, .origin = fmt::format("test/evidence/{}", name), .size = 5});
     return out;
   }
-  [[nodiscard]] base::Result<LogCheckpoint> checkpoint(std::string_view name) const override { return checkpoint_of(name); }
+  [[nodiscard]] base::Result<LogCheckpoint> checkpoint(std::string_view name) const override {
+    return checkpoint_of(name);
+  }
   [[nodiscard]] base::Result<LogProof> entry(std::string_view name, std::uint64_t index) const override {
     if (index >= 5) return base::fail(base::Errc::not_found, "there is no such entry");
     LogProof out;
@@ -94,8 +99,12 @@ class MemoryLogs final : public Logs {
 
 class MemoryOperations final : public Operations {
  public:
-  [[nodiscard]] About about() const override { return {.name = "test", .version = "0", .engine = "1", .rules_loaded = 2, .rules_failed = 1}; }
-  [[nodiscard]] std::vector<RuleRow> rules() const override { return {{.id = "r", .title = "t", .level = "high", .digest = "d", .file = "f.yml", .error = ""}}; }
+  [[nodiscard]] About about() const override {
+    return {.name = "test", .version = "0", .engine = "1", .rules_loaded = 2, .rules_failed = 1};
+  }
+  [[nodiscard]] std::vector<RuleRow> rules() const override {
+    return {{.id = "r", .title = "t", .level = "high", .digest = "d", .file = "f.yml", .error = ""}};
+  }
   [[nodiscard]] std::optional<RuleText> rule(std::string_view id, const base::Digest&) const override {
     RuleText out;
     out.id = id;
@@ -115,15 +124,20 @@ class MemoryOperations final : public Operations {
     return RederiveState{.state = "done", .progress = 1, .verdict = "MATCH", .events = 3};
   }
   base::Result<std::string> make_token(const access::Principal& who, const TokenRequest& request) override {
-    acts.push_back(fmt::format("{} token {} {} {} {}", who.account, request.organisation.text(), request.system.text(), request.uses, request.expires_seconds));
+    acts.push_back(fmt::format("{} token {} {} {} {}", who.account, request.organisation.text(), request.system.text(),
+                               request.uses, request.expires_seconds));
     return "the-token";
   }
   base::Status make_account(const access::Principal&, const AccountRequest& request) override {
     acts.push_back(fmt::format("account {} {}", request.name, request.role));
     return {};
   }
-  base::Result<std::string> make_login_link(const access::Principal&, std::string_view account) override { return fmt::format("https://test/login#{}", account); }
-  base::Result<std::string> make_api_key(const access::Principal&, std::string_view account) override { return fmt::format("key-{}", account); }
+  base::Result<std::string> make_login_link(const access::Principal&, std::string_view account) override {
+    return fmt::format("https://test/login#{}", account);
+  }
+  base::Result<std::string> make_api_key(const access::Principal&, std::string_view account) override {
+    return fmt::format("key-{}", account);
+  }
   base::Status revoke(const access::Principal&, const model::SensorId& sensor) override {
     acts.push_back("revoke " + sensor.text());
     return {};
@@ -131,8 +145,8 @@ class MemoryOperations final : public Operations {
   std::vector<std::string> acts;
 };
 
-inline model::RecordedEvent start_event(std::string_view owner, std::uint64_t sequence, std::string_view guid, std::string_view parent,
-                                        std::string_view executable) {
+inline model::RecordedEvent start_event(std::string_view owner, std::uint64_t sequence, std::string_view guid,
+                                        std::string_view parent, std::string_view executable) {
   model::RecordedEvent out;
   const auto number = static_cast<std::uint8_t>(owner.size());
   out.event.kind = EventKind::process_start;
@@ -161,7 +175,8 @@ struct Owned {
   model::Finding finding;
   model::Indicator indicator;
   explicit Owned(std::string_view owner) {
-    rows.events = {start_event(owner, 1, "shell", "", "/usr/bin/bash"), start_event(owner, 2, "tool", "shell", "/dev/shm/tool"),
+    rows.events = {start_event(owner, 1, "shell", "", "/usr/bin/bash"),
+                   start_event(owner, 2, "tool", "shell", "/dev/shm/tool"),
                    start_event(owner, 4, "child", "tool", "/usr/bin/id")};
     rows.events[1].event.set(Field::process_sha256, base::sha256(owner));
     auto connection = start_event(owner, 3, "tool", "", "/dev/shm/tool");
@@ -183,7 +198,8 @@ struct Owned {
     finding.source_time = subject.event.source_time;
     finding.received_time = subject.provenance.received_time;
     finding.process_guid = subject.event.bytes(Field::process_guid);
-    finding.ancestry = {{fmt::format("{}-shell", owner), "/usr/bin/bash"}, {fmt::format("{}-tool", owner), "/dev/shm/tool"}};
+    finding.ancestry = {{fmt::format("{}-shell", owner), "/usr/bin/bash"},
+                        {fmt::format("{}-tool", owner), "/dev/shm/tool"}};
     finding.evidence = {{subject.provenance.entry, subject.event.id}};
     finding.id = model::make_finding_id(finding.rule, finding.evidence);
     indicator.type = model::IndicatorType::file_sha256;
@@ -206,7 +222,9 @@ class Centre {
   explicit Centre(Options options = {}) {
     store = store::Store::open(folder.path / "store").value();
     for (const auto* owned : {&city, &clinic})
-      if (const auto written = store->write(owned->rows, 0, {.log = owned->finding.evidence[0].entry.log, .next = 5, .detector = "", .judge = ""}); !written)
+      if (const auto written = store->write(
+              owned->rows, 0, {.log = owned->finding.evidence[0].entry.log, .next = 5, .detector = "", .judge = ""});
+          !written)
         throw std::runtime_error(written.error().what);
     if (options.hosts.empty()) options.hosts = {"hinomi.test:8443"};
     options.own_user = 990;

@@ -47,7 +47,9 @@ class OpenApi : public testing::Test {
     for (const auto& [name, value] : map.entries()) out.insert(name);
     return out;
   }
-  static std::set<std::string> set_of(const std::vector<std::string_view>& names) { return {names.begin(), names.end()}; }
+  static std::set<std::string> set_of(const std::vector<std::string_view>& names) {
+    return {names.begin(), names.end()};
+  }
   const Yaml* operation(const Route& route) const {
     const Yaml* path = document_.find("paths") ? document_.find("paths")->find(route.path) : nullptr;
     std::string method(route.method);
@@ -107,7 +109,8 @@ TEST_F(OpenApi, describes_body_and_answer_of_every_route) {
     const Yaml* described = operation(route);
     ASSERT_NE(described, nullptr) << route.path;
     const Yaml* body = described->find("requestBody");
-    EXPECT_EQ(body ? properties(*body) : std::set<std::string>{}, set_of(route.body)) << route.method << " " << route.path;
+    EXPECT_EQ(body ? properties(*body) : std::set<std::string>{}, set_of(route.body))
+        << route.method << " " << route.path;
     const Yaml* responses = described->find("responses");
     ASSERT_NE(responses, nullptr) << route.path;
     const Yaml* good = nullptr;

@@ -7,7 +7,8 @@ base::Result<access::Principal> AccessGate::redeem_login(std::string_view token)
   const base::Time now = clock_.now();
   const auto link = access_.usable_login_link(token, now);
   // Unknown, used and old links are told apart in the log, not to whoever asks.
-  if (!link) return base::fail(base::Errc::unauthenticated, "this login link is not good: it works once, for ten minutes");
+  if (!link)
+    return base::fail(base::Errc::unauthenticated, "this login link is not good: it works once, for ten minutes");
   access::Principal who = TRY(access_.principal_of_account(link->account));
   const access::Act act = access::login_used_act(*link);
   evidence::Draft draft;
@@ -33,7 +34,10 @@ base::Result<const evidence::EvidenceLog*> EvidenceLogs::named(std::string_view 
 }
 
 LogCheckpoint EvidenceLogs::checkpoint_of(const tlog::Signed& state) const {
-  return {.origin = state.checkpoint.origin, .size = state.checkpoint.size, .note = state.note, .vkey = evidence_.verifier().text()};
+  return {.origin = state.checkpoint.origin,
+          .size = state.checkpoint.size,
+          .note = state.note,
+          .vkey = evidence_.verifier().text()};
 }
 
 base::Result<LogCheckpoint> EvidenceLogs::checkpoint(std::string_view organisation) const {

@@ -11,11 +11,16 @@ namespace hinomi::console {
 class AccessGate final : public Gate {
  public:
   // `log`: the centre's own, where the use of a login link is written before it counts.
-  AccessGate(access::Access& access, evidence::EvidenceLog& log, const base::Clock& clock) : access_(access), log_(log), clock_(clock) {}
+  AccessGate(access::Access& access, evidence::EvidenceLog& log, const base::Clock& clock)
+      : access_(access), log_(log), clock_(clock) {}
   [[nodiscard]] bool has_account() const override { return access_.has_account(); }
   base::Result<access::Principal> redeem_login(std::string_view token) override;
-  [[nodiscard]] base::Result<access::Principal> account(std::string_view name) const override { return access_.principal_of_account(name); }
-  [[nodiscard]] base::Result<access::Principal> api_key(std::string_view key) const override { return access_.principal_of_key(key); }
+  [[nodiscard]] base::Result<access::Principal> account(std::string_view name) const override {
+    return access_.principal_of_account(name);
+  }
+  [[nodiscard]] base::Result<access::Principal> api_key(std::string_view key) const override {
+    return access_.principal_of_key(key);
+  }
 
  private:
   access::Access& access_;

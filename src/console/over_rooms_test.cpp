@@ -31,7 +31,8 @@ TEST_F(OverRooms, a_login_link_is_used_up_in_the_log_before_it_counts) {
   ASSERT_TRUE(access_.apply(access::account_act("a", {.name = "rin", .role = access::Role::analyst}), clock_.now()));
   EXPECT_TRUE(gate.has_account());
   const std::string secret = access::make_login_secret(random_);
-  const access::LoginLink link{.hash = access::hash_of_secret(secret), .account = "rin", .expires = clock_.now().plus_seconds(600)};
+  const access::LoginLink link{
+      .hash = access::hash_of_secret(secret), .account = "rin", .expires = clock_.now().plus_seconds(600)};
   ASSERT_TRUE(access_.apply(access::login_link_act("a", link), clock_.now()));
   EXPECT_EQ(gate.redeem_login("hinomi_login_wrong").error().code, base::Errc::unauthenticated);
   const std::uint64_t before = evidence_->centre().size();
@@ -46,8 +47,10 @@ TEST_F(OverRooms, a_login_link_is_used_up_in_the_log_before_it_counts) {
 TEST_F(OverRooms, a_login_link_is_old_after_ten_minutes) {
   AccessGate gate(access_, evidence_->centre(), clock_);
   ASSERT_TRUE(access_.apply(access::account_act("a", {.name = "rin", .role = access::Role::analyst}), clock_.now()));
-  ASSERT_TRUE(access_.apply(access::login_link_act("a", {.hash = access::hash_of_secret("s"), .account = "rin", .expires = clock_.now().plus_seconds(600)}),
-                            clock_.now()));
+  ASSERT_TRUE(access_.apply(
+      access::login_link_act(
+          "a", {.hash = access::hash_of_secret("s"), .account = "rin", .expires = clock_.now().plus_seconds(600)}),
+      clock_.now()));
   clock_.time = clock_.time.plus_seconds(600);
   EXPECT_EQ(gate.redeem_login("s").error().code, base::Errc::unauthenticated);
 }

@@ -74,9 +74,9 @@ struct About {
   std::uint64_t rules_loaded = 0, rules_failed = 0;
 };
 struct RederiveState {
-  std::string state;     // running, done, failed
-  double progress = 0;   // 0 to 1
-  std::string verdict;   // MATCH, DIFFERENT; empty while running
+  std::string state;                                       // running, done, failed
+  double progress = 0;                                     // 0 to 1
+  std::string verdict;                                     // MATCH, DIFFERENT; empty while running
   std::uint64_t events = 0, findings = 0, indicators = 0;  // compared
   std::string first_difference;                            // empty if none
 };

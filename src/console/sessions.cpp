@@ -5,7 +5,8 @@ namespace hinomi::console {
 void Sessions::forget_ended(base::Time now) {
   std::erase_if(sessions_, [&](const auto& item) {
     const Session& session = item.second;
-    return session.used.plus_seconds(limits_.idle_seconds) <= now || session.begun.plus_seconds(limits_.absolute_seconds) <= now;
+    return session.used.plus_seconds(limits_.idle_seconds) <= now ||
+           session.begun.plus_seconds(limits_.absolute_seconds) <= now;
   });
 }
 

@@ -24,7 +24,8 @@ struct SessionLimits {
 
 class Sessions {
  public:
-  Sessions(SessionLimits limits, const base::Clock& clock, base::Random& random) : limits_(limits), clock_(clock), random_(random) {}
+  Sessions(SessionLimits limits, const base::Clock& clock, base::Random& random)
+      : limits_(limits), clock_(clock), random_(random) {}
   // The new session's secret: 32 random bytes in base64url.
   std::string begin(const std::string& account);
   // The account of a live session, which is thereby used.

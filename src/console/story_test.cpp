@@ -21,8 +21,8 @@ model::RecordedEvent event(EventKind kind, std::uint64_t sequence, std::string_v
   out.event.set(Field::process_guid, guid);
   return out;
 }
-model::RecordedEvent start(std::uint64_t sequence, std::string_view guid, std::string_view parent, std::string_view executable,
-                           std::string_view arguments = "") {
+model::RecordedEvent start(std::uint64_t sequence, std::string_view guid, std::string_view parent,
+                           std::string_view executable, std::string_view arguments = "") {
   auto out = event(EventKind::process_start, sequence, guid);
   out.event.set(Field::process_id, 1000 + sequence);
   out.event.set(Field::parent_guid, parent);
@@ -39,7 +39,8 @@ struct Case {
   Case() {
     const auto subject = start(3, "c", "b", "/usr/bin/curl", std::string_view("curl\0http://x\0", 14));
     around.evidence = {subject};
-    around.starts = {start(1, "a", "", "/usr/sbin/sshd"), start(2, "b", "a", "/usr/bin/bash", std::string_view("-bash\0", 6)), subject,
+    around.starts = {start(1, "a", "", "/usr/sbin/sshd"),
+                     start(2, "b", "a", "/usr/bin/bash", std::string_view("-bash\0", 6)), subject,
                      start(5, "d", "c", "/usr/bin/sh"), start(6, "e", "d", "/tmp/x")};
     auto ended = event(EventKind::process_exit, 9, "c");
     ended.event.set(Field::exit_code, std::uint64_t{7});
@@ -64,7 +65,9 @@ struct Case {
     around.indicators = {indicator};
   }
   [[nodiscard]] std::vector<Process> processes() const { return processes_of(finding, around); }
-  [[nodiscard]] std::vector<Step> steps() const { return steps_of(finding, around, processes(), connections_of(around)); }
+  [[nodiscard]] std::vector<Step> steps() const {
+    return steps_of(finding, around, processes(), connections_of(around));
+  }
 };
 
 std::string names(const std::vector<Step>& steps) {
@@ -168,7 +171,8 @@ TEST(Story, what_an_attacker_named_is_shown_escaped) {
   const std::string name = "/tmp/\x1b[2J\xe2\x80\xae\xff";
   for (auto* list : {&hostile.around.evidence, &hostile.around.starts})
     for (auto& item : *list)
-      if (item.event.bytes(Field::process_guid) == "c") item.event.set(Field::process_executable, std::string_view(name));
+      if (item.event.bytes(Field::process_guid) == "c")
+        item.event.set(Field::process_executable, std::string_view(name));
   boost::json::array all;
   for (const auto& process : hostile.processes()) all.push_back(to_object(process));
   for (const auto& step : hostile.steps()) all.push_back(to_object(step));
@@ -185,7 +189,8 @@ TEST(Story, long_texts_are_cut_between_characters) {
   for (int i = 0; i < 100; ++i) arguments += "\xe7\x81\xab";
   for (auto* list : {&wordy.around.evidence, &wordy.around.starts})
     for (auto& item : *list)
-      if (item.event.bytes(Field::process_guid) == "c") item.event.set(Field::process_arguments, std::string_view(arguments));
+      if (item.event.bytes(Field::process_guid) == "c")
+        item.event.set(Field::process_arguments, std::string_view(arguments));
   const std::string shown = fact(named(wordy.steps(), "started"), "command_line");
   EXPECT_LE(shown.size(), 404U);
   EXPECT_TRUE(base::is_valid_utf8(shown));

@@ -10,7 +10,8 @@ namespace hinomi::publish {
 class KeyDoor final : public Doorkeeper {
  public:
   explicit KeyDoor(const access::Access& access) : access_(access) {}
-  [[nodiscard]] base::Result<access::Principal> principal(std::string_view account, std::string_view key) const override;
+  [[nodiscard]] base::Result<access::Principal> principal(std::string_view account,
+                                                          std::string_view key) const override;
 
  private:
   const access::Access& access_;

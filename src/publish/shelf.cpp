@@ -2,8 +2,8 @@
 
 #include <hinomi/stix/stix.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -84,14 +84,18 @@ std::string line_of(const PublishedObject& object) {
 }
 
 PublishedObject published(stix::Object object, std::int64_t date_added) {
-  return {.date_added = date_added, .id = std::move(object.id), .type = std::move(object.type), .version = object.modified,
+  return {.date_added = date_added,
+          .id = std::move(object.id),
+          .type = std::move(object.type),
+          .version = object.modified,
           .json = std::move(object.json)};
 }
 
 }  // namespace
 
 base::Result<std::unique_ptr<Shelf>> Shelf::open(base::fs::path file, std::string producer, base::Bytes blinding_key) {
-  if (blinding_key.size() < 16) return base::fail(base::Errc::invalid_argument, "the blinding key needs 16 bytes or more");
+  if (blinding_key.size() < 16)
+    return base::fail(base::Errc::invalid_argument, "the blinding key needs 16 bytes or more");
   std::unique_ptr<Shelf> shelf(new Shelf(std::move(file), std::move(producer), std::move(blinding_key)));
   {
     base::Lock lock(shelf->mutex_);
@@ -120,9 +124,11 @@ base::Status Shelf::load() {
     }
     ++number;
     auto object = object_from_line(rest.substr(0, end));
-    if (!object) return base::fail(std::move(object).error().within(fmt::format("{}, line {}", file_.string(), number)));
+    if (!object)
+      return base::fail(std::move(object).error().within(fmt::format("{}, line {}", file_.string(), number)));
     if (!objects_.empty() && object->date_added <= objects_.back()->date_added)
-      return base::fail(base::Errc::corrupt, fmt::format("{}, line {}: date_added does not grow", file_.string(), number));
+      return base::fail(base::Errc::corrupt,
+                        fmt::format("{}, line {}: date_added does not grow", file_.string(), number));
     take(std::move(*object));
     rest.remove_prefix(end + 1);
     length_ += end + 1;
@@ -133,7 +139,8 @@ base::Status Shelf::load() {
 base::Result<bool> Shelf::put(const model::Indicator& indicator, std::span<const model::RuleRef> rules) {
   if (indicator.state != model::IndicatorState::published) return false;
   stix::Proof proof;
-  if (!indicator.evidence.empty()) proof.log_origin = stix::blinded_origin(indicator.evidence.front().entry.log, blinding_key_);
+  if (!indicator.evidence.empty())
+    proof.log_origin = stix::blinded_origin(indicator.evidence.front().entry.log, blinding_key_);
   proof.rules = rules;
 
   base::Lock lock(mutex_);
@@ -146,8 +153,9 @@ base::Result<bool> Shelf::put(const model::Indicator& indicator, std::span<const
     if (!says_something_new(last->json, stix::indicator_object(indicator, proof).json)) return false;
     not_before = base::Time{last->version.nanoseconds + 1};
   } else {
-    for (const auto& support : {stix::marking_object(stix::Tlp::clear), stix::marking_object(stix::Tlp::amber),
-                                stix::project_identity(), stix::extension_definition(), stix::identity_object(indicator.producer)})
+    for (const auto& support :
+         {stix::marking_object(stix::Tlp::clear), stix::marking_object(stix::Tlp::amber), stix::project_identity(),
+          stix::extension_definition(), stix::identity_object(indicator.producer)})
       if (!versions_.contains(support.id)) fresh.push_back(support);
   }
   fresh.push_back(stix::indicator_object(indicator, proof, not_before));
@@ -155,8 +163,10 @@ base::Result<bool> Shelf::put(const model::Indicator& indicator, std::span<const
   std::vector<PublishedObject> objects;
   std::int64_t last = objects_.empty() ? INT64_MIN : objects_.back()->date_added;
   for (auto& object : fresh) {
-    const base::Time reached = std::max({indicator.published.value_or(indicator.modified), indicator.modified, object.modified});
-    const std::int64_t date_added = last == INT64_MIN ? microseconds_up(reached) : std::max(last + 1, microseconds_up(reached));
+    const base::Time reached =
+        std::max({indicator.published.value_or(indicator.modified), indicator.modified, object.modified});
+    const std::int64_t date_added =
+        last == INT64_MIN ? microseconds_up(reached) : std::max(last + 1, microseconds_up(reached));
     last = date_added;
     objects.push_back(published(std::move(object), date_added));
   }
@@ -194,7 +204,8 @@ std::size_t Shelf::size() const {
 
 std::vector<ObjectPointer> Shelf::after(const access::Principal&, std::int64_t after, std::size_t count) const {
   base::Lock lock(mutex_);
-  const auto from = std::ranges::upper_bound(objects_, after, {}, [](const ObjectPointer& object) { return object->date_added; });
+  const auto from =
+      std::ranges::upper_bound(objects_, after, {}, [](const ObjectPointer& object) { return object->date_added; });
   const auto left = static_cast<std::size_t>(objects_.end() - from);
   return {from, from + static_cast<std::ptrdiff_t>(std::min(count, left))};
 }

@@ -34,7 +34,8 @@ class Shelf final : public PublishedSource {
   base::Result<bool> put(const model::Indicator& indicator, std::span<const model::RuleRef> rules);
 
   [[nodiscard]] std::size_t size() const;
-  [[nodiscard]] std::vector<ObjectPointer> after(const access::Principal& who, std::int64_t after, std::size_t count) const override;
+  [[nodiscard]] std::vector<ObjectPointer> after(const access::Principal& who, std::int64_t after,
+                                                 std::size_t count) const override;
   [[nodiscard]] std::vector<ObjectPointer> versions(const access::Principal& who, std::string_view id) const override;
 
  private:

@@ -1,9 +1,9 @@
 #include <hinomi/base/random.hpp>
 #include <hinomi/publish/shelf.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <boost/json.hpp>
 
 #include <sys/resource.h>
 
@@ -51,7 +51,9 @@ model::Indicator indicator(std::string value, std::string_view time = "2026-11-2
   return out;
 }
 
-std::unique_ptr<Shelf> opened(const Folder& folder) { return Shelf::open(folder.file(), "hinomi.example", kKey).value(); }
+std::unique_ptr<Shelf> opened(const Folder& folder) {
+  return Shelf::open(folder.file(), "hinomi.example", kKey).value();
+}
 std::vector<ObjectPointer> all(const Shelf& shelf) { return shelf.after(kSomebody, INT64_MIN, 100'000); }
 
 TEST(Shelf, only_published_indicators_go_on_it) {
@@ -75,11 +77,13 @@ TEST(Shelf, an_indicator_brings_along_every_object_it_refers_to) {
   for (const auto& object : all(*shelf)) ids.insert(object->id);
   for (const auto& object : all(*shelf)) {
     const json::object parsed = json::parse(object->json).as_object();
-    if (const auto* creator = parsed.if_contains("created_by_ref")) EXPECT_TRUE(ids.contains(std::string(creator->as_string())));
+    if (const auto* creator = parsed.if_contains("created_by_ref"))
+      EXPECT_TRUE(ids.contains(std::string(creator->as_string())));
     if (const auto* marks = parsed.if_contains("object_marking_refs"))
       for (const auto& mark : marks->as_array()) EXPECT_TRUE(ids.contains(std::string(mark.as_string())));
     if (object->type == "indicator")
-      for (const auto& extension : parsed.at("extensions").as_object()) EXPECT_TRUE(ids.contains(std::string(extension.key())));
+      for (const auto& extension : parsed.at("extensions").as_object())
+        EXPECT_TRUE(ids.contains(std::string(extension.key())));
   }
   const std::size_t first = shelf->size();
   ASSERT_TRUE(shelf->put(indicator("198.51.100.2"), {}).value());
@@ -90,14 +94,19 @@ TEST(Shelf, date_added_is_unique_grows_and_is_never_before_modified) {
   Folder folder;
   const auto shelf = opened(folder);
   for (int i = 1; i <= 50; ++i)  // all published at the same nanosecond, or earlier than the one before
-    ASSERT_TRUE(shelf->put(indicator(fmt::format("198.51.100.{}", i), i % 2 ? "2026-11-21T08:00:00.000001234Z" : "2026-11-21T07:59:59Z"), {}).value());
+    ASSERT_TRUE(shelf
+                    ->put(indicator(fmt::format("198.51.100.{}", i),
+                                    i % 2 ? "2026-11-21T08:00:00.000001234Z" : "2026-11-21T07:59:59Z"),
+                          {})
+                    .value());
   std::int64_t before = 0;
   for (const auto& object : all(*shelf)) {
     EXPECT_GT(object->date_added, before);
     EXPECT_GE(object->date_added * 1000, object->version.nanoseconds);
     before = object->date_added;
   }
-  EXPECT_EQ(all(*shelf).front()->date_added, at("2026-11-21T08:00:00.000002Z").nanoseconds / 1000) << "up to the next microsecond";
+  EXPECT_EQ(all(*shelf).front()->date_added, at("2026-11-21T08:00:00.000002Z").nanoseconds / 1000)
+      << "up to the next microsecond";
 }
 
 TEST(Shelf, order_and_bytes_survive_a_restart_and_a_replay) {
@@ -139,7 +148,9 @@ TEST(Shelf, a_noisy_indicator_gets_a_version_each_time_its_evidence_doubles) {
   model::Indicator noisy = indicator("198.51.100.1");
   int versions = 0;
   for (std::uint64_t i = 1; i <= 1024; ++i) {
-    if (i > 1) noisy.evidence.push_back({.entry = {.log = "hinomi.example/evidence/city-hall", .index = 3 + i}, .event = {.sequence = i}});
+    if (i > 1)
+      noisy.evidence.push_back(
+          {.entry = {.log = "hinomi.example/evidence/city-hall", .index = 3 + i}, .event = {.sequence = i}});
     noisy.modified = noisy.modified.plus_seconds(1);
     if (shelf->put(noisy, {}).value()) ++versions;
   }
@@ -175,7 +186,7 @@ TEST(Shelf, a_write_that_does_not_fit_puts_nothing_out_and_leaves_the_file_whole
   const std::size_t before = shelf->size();
   {
     // The largest file that this process may write ends in the middle of the next object.
-    struct rlimit old {};
+    struct rlimit old{};
     getrlimit(RLIMIT_FSIZE, &old);
     const auto handler = signal(SIGXFSZ, SIG_IGN);
     const struct rlimit small{.rlim_cur = base::fs::file_size(folder.file()) + 100, .rlim_max = old.rlim_max};

@@ -3,8 +3,8 @@
 #include <hinomi/base/escape.hpp>
 #include <hinomi/publish/inside/query.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include <algorithm>
 
@@ -19,11 +19,13 @@ constexpr std::string_view kStixType = "application/stix+json;version=2.1";
 constexpr std::string_view kRoot = "/taxii2/hinomi/";
 constexpr std::string_view kAlias = "published";
 constexpr std::size_t kScan = 1024;  // objects asked of the source at once
-constexpr std::string_view kChallenge = "Basic realm=\"Hinomi TAXII\", charset=\"UTF-8\", Bearer realm=\"Hinomi TAXII\"";
+constexpr std::string_view kChallenge = R"(Basic realm="Hinomi TAXII", charset="UTF-8", Bearer realm="Hinomi TAXII")";
 
 net::Response answer_of(int status, base::Bytes body) {
   return {.status = status,
-          .headers = {{"Content-Type", std::string(kMediaType)}, {"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}},
+          .headers = {{"Content-Type", std::string(kMediaType)},
+                      {"Cache-Control", "no-store"},
+                      {"X-Content-Type-Options", "nosniff"}},
           .body = std::move(body)};
 }
 
@@ -50,8 +52,8 @@ std::string_view trimmed(std::string_view text) {
 }
 
 struct MediaRange {
-  std::string type;     // lower case
-  std::string version;  // "" if none is given
+  std::string type;      // lower case
+  std::string version;   // "" if none is given
   bool refused = false;  // q=0
 };
 
@@ -108,7 +110,8 @@ struct Page {
 // The objects of one listing: those of the collection, or the versions of one object.
 class Listing {
  public:
-  Listing(const PublishedSource& source, const access::Principal& who, const Query& query, std::optional<std::string> only)
+  Listing(const PublishedSource& source, const access::Principal& who, const Query& query,
+          std::optional<std::string> only)
       : source_(source), who_(who), query_(query), only_(std::move(only)) {}
 
   // At most `limit` that pass, after both the query's added_after and `position`. One version a date: it is unique.
@@ -193,7 +196,8 @@ std::string item_text(const PublishedObject& object, Form form) {
 
 net::Response page_answer(const Page& page, Form form, const std::string& next, bool spelled_out) {
   const std::string_view name = form == Form::versions ? "versions" : "objects";
-  if (page.objects.empty()) return answer_of(200, spelled_out ? fmt::format(R"({{"more":false,"{}":[]}})", name) : "{}");
+  if (page.objects.empty())
+    return answer_of(200, spelled_out ? fmt::format(R"({{"more":false,"{}":[]}})", name) : "{}");
   std::string body = fmt::format(R"({{"more":{},)", page.more);
   if (!next.empty()) body += fmt::format(R"("next":"{}",)", next);
   body += fmt::format("\"{}\":[", name);
@@ -223,7 +227,9 @@ std::vector<std::string_view> segments_of(std::string_view path) {
 }  // namespace
 
 base::Result<Credentials> credentials_of(std::string_view authorization) {
-  const auto unknown = [] { return base::fail(base::Errc::unauthenticated, "credentials are needed: Basic or Bearer"); };
+  const auto unknown = [] {
+    return base::fail(base::Errc::unauthenticated, "credentials are needed: Basic or Bearer");
+  };
   const std::size_t space = authorization.find(' ');
   if (space == std::string_view::npos) return unknown();
   const std::string scheme = lower(authorization.substr(0, space));
@@ -251,7 +257,8 @@ bool Taxii::is_taxii(std::string_view path) { return path == "/taxii2" || path.s
 
 net::Response Taxii::answer(const net::Request& request) const {
   const auto refuse = [] {
-    net::Response out = error_of(401, "Credentials needed", "Use HTTP Basic with an account's name and an API key of it, or a Bearer API key.");
+    net::Response out = error_of(401, "Credentials needed",
+                                 "Use HTTP Basic with an account's name and an API key of it, or a Bearer API key.");
     out.headers.push_back({"WWW-Authenticate", std::string(kChallenge)});
     return out;
   };
@@ -270,7 +277,17 @@ net::Response Taxii::handle(const net::Request& request, const access::Principal
   if (path.empty() || path[0] != "taxii2") return not_found();
 
   // What the path names, before what may be done with it: an unknown place is 404 for every method.
-  enum class Place : std::uint8_t { discovery, root, collections, collection, manifest, objects, object, versions, status };
+  enum class Place : std::uint8_t {
+    discovery,
+    root,
+    collections,
+    collection,
+    manifest,
+    objects,
+    object,
+    versions,
+    status
+  };
   Place place = Place::discovery;
   std::string object_id;
   if (path.size() >= 2) {
@@ -339,8 +356,9 @@ net::Response Taxii::handle(const net::Request& request, const access::Principal
     const Page page = Listing(source_, who, run, only).page(resumed->position, limit);
     std::string next;
     if (page.more)
-      next = inside::to_token({.listing = listing, .query = resumed->query, .position = page.objects.back()->date_added},
-                              options_.next_key);
+      next =
+          inside::to_token({.listing = listing, .query = resumed->query, .position = page.objects.back()->date_added},
+                           options_.next_key);
     return page_answer(page, form, next, options_.spelled_out_for.contains(who.account));
   };
 

@@ -20,18 +20,19 @@ class Doorkeeper {
  public:
   virtual ~Doorkeeper() = default;
   // The principal with this API key. `account` is empty for a bearer token. unauthenticated if there is none.
-  [[nodiscard]] virtual base::Result<access::Principal> principal(std::string_view account, std::string_view key) const = 0;
+  [[nodiscard]] virtual base::Result<access::Principal> principal(std::string_view account,
+                                                                  std::string_view key) const = 0;
 };
 
 struct TaxiiOptions {
   std::string title = "Hinomi";
   std::string description = "Indicators with their evidence";
-  std::string contact;         // left out if empty
-  std::string producer;        // the centre's name: the collection's id is derived from it
+  std::string contact;   // left out if empty
+  std::string producer;  // the centre's name: the collection's id is derived from it
   std::size_t default_limit = 100;
   std::size_t max_limit = 1000;
   std::size_t max_content_length = 1U << 20;
-  base::Bytes next_key;        // for the MAC of `next`; kept over restarts so that a client in the middle can go on
+  base::Bytes next_key;  // for the MAC of `next`; kept over restarts so that a client in the middle can go on
   std::set<std::string> spelled_out_for;  // accounts whose client needs "objects":[] where an empty envelope is due
 };
 

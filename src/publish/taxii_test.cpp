@@ -3,9 +3,9 @@
 #include <hinomi/publish/key_door.hpp>
 #include <hinomi/publish/taxii.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <set>
@@ -26,8 +26,10 @@ class Kept final : public PublishedSource {
     const base::Time modified{(kStart - 1'000'000 + version * 1000) * 1000};
     auto object = std::make_shared<PublishedObject>();
     object->date_added = kStart + static_cast<std::int64_t>(objects_.size());
-    object->json = fmt::format(R"({{"id":"{}","modified":"{}","name":"n","pattern":"[ipv4-addr:value = '198.51.100.7']",)"
-                               R"("pattern_type":"stix","type":"{}"}})", id, modified.rfc3339(3), type);
+    object->json =
+        fmt::format(R"({{"id":"{}","modified":"{}","name":"n","pattern":"[ipv4-addr:value = '198.51.100.7']",)"
+                    R"("pattern_type":"stix","type":"{}"}})",
+                    id, modified.rfc3339(3), type);
     object->id = std::move(id);
     object->type = std::move(type);
     object->version = modified;
@@ -53,13 +55,18 @@ class Kept final : public PublishedSource {
 class Door final : public Doorkeeper {
  public:
   base::Result<access::Principal> principal(std::string_view account, std::string_view key) const override {
-    if (key != "secret:key" || (!account.empty() && account != "isp")) return base::fail(base::Errc::unauthenticated, "no");
+    if (key != "secret:key" || (!account.empty() && account != "isp"))
+      return base::fail(base::Errc::unauthenticated, "no");
     return access::Principal{.account = "isp"};
   }
 };
 
 TaxiiOptions options() {
-  return {.producer = "hinomi.example", .default_limit = 10, .max_limit = 50, .max_content_length = 1000, .next_key = std::string(32, 'k')};
+  return {.producer = "hinomi.example",
+          .default_limit = 10,
+          .max_limit = 50,
+          .max_content_length = 1000,
+          .next_key = std::string(32, 'k')};
 }
 
 struct Answer {
@@ -72,13 +79,15 @@ struct Answer {
       for (const auto& object : objects->as_array()) out.emplace_back(object.at("id").as_string());
     return out;
   }
-  [[nodiscard]] std::string next() const { return body.contains("next") ? std::string(body.at("next").as_string()) : ""; }
+  [[nodiscard]] std::string next() const {
+    return body.contains("next") ? std::string(body.at("next").as_string()) : "";
+  }
 };
 
 class TaxiiTest : public testing::Test {
  protected:
-  Answer ask(std::string path, std::string query = "", net::Headers headers = {{"Accept", std::string(kType)}}, std::string method = "GET",
-             std::string body = "") {
+  Answer ask(std::string path, std::string query = "", net::Headers headers = {{"Accept", std::string(kType)}},
+             std::string method = "GET", std::string body = "") {
     net::Request request;
     request.method = std::move(method);
     request.path = std::move(path);
@@ -88,7 +97,8 @@ class TaxiiTest : public testing::Test {
     return check(taxii_.handle(request, access::Principal{.account = "isp"}));
   }
   static Answer check(net::Response response) {
-    EXPECT_EQ(response.header("Content-Type"), kType) << "on every answer, errors too (taxii2-client compares the tokens)";
+    EXPECT_EQ(response.header("Content-Type"), kType)
+        << "on every answer, errors too (taxii2-client compares the tokens)";
     Answer out{.response = response, .body = {}};
     if (!response.body.empty()) out.body = json::parse(response.body).as_object();
     if (response.status >= 400) {
@@ -140,10 +150,11 @@ TEST_F(TaxiiTest, discovery_root_and_collections_have_what_the_specification_req
 
 TEST_F(TaxiiTest, every_path_is_served_with_and_without_its_trailing_slash_and_by_alias) {
   source_.put("indicator--1", "indicator");
-  for (const std::string path : {"/taxii2", "/taxii2/hinomi", "/taxii2/hinomi/collections", "/taxii2/hinomi/collections/published",
-                                 "/taxii2/hinomi/collections/published/objects", "/taxii2/hinomi/collections/published/manifest",
-                                 "/taxii2/hinomi/collections/published/objects/indicator--1",
-                                 "/taxii2/hinomi/collections/published/objects/indicator--1/versions"}) {
+  for (const std::string path :
+       {"/taxii2", "/taxii2/hinomi", "/taxii2/hinomi/collections", "/taxii2/hinomi/collections/published",
+        "/taxii2/hinomi/collections/published/objects", "/taxii2/hinomi/collections/published/manifest",
+        "/taxii2/hinomi/collections/published/objects/indicator--1",
+        "/taxii2/hinomi/collections/published/objects/indicator--1/versions"}) {
     EXPECT_EQ(ask(path).status(), 200) << path;
     EXPECT_EQ(ask(path).response.body, ask(path + "/").response.body) << path;
     std::string by_id = path;
@@ -154,11 +165,12 @@ TEST_F(TaxiiTest, every_path_is_served_with_and_without_its_trailing_slash_and_b
 
 TEST_F(TaxiiTest, what_is_not_there_is_404) {
   source_.put("indicator--1", "indicator");
-  for (const std::string path : {"/taxii", "/taxii2/other/", "/taxii2/hinomi/x/", "/taxii2/hinomi/collections/x/", "/taxii2/hinomi/status/1/",
-                                 "/taxii2/hinomi/collections/published/x/", "/taxii2/hinomi/collections/published/objects/indicator--2/",
-                                 "/taxii2/hinomi/collections/published/objects/indicator--1/x/",
-                                 "/taxii2/hinomi/collections/published/manifest/x/",
-                                 "/taxii2/hinomi/collections/published/objects/indicator--1/versions/x/"})
+  for (const std::string path :
+       {"/taxii", "/taxii2/other/", "/taxii2/hinomi/x/", "/taxii2/hinomi/collections/x/", "/taxii2/hinomi/status/1/",
+        "/taxii2/hinomi/collections/published/x/", "/taxii2/hinomi/collections/published/objects/indicator--2/",
+        "/taxii2/hinomi/collections/published/objects/indicator--1/x/",
+        "/taxii2/hinomi/collections/published/manifest/x/",
+        "/taxii2/hinomi/collections/published/objects/indicator--1/versions/x/"})
     EXPECT_EQ(ask(path).status(), 404) << path;
 }
 
@@ -206,7 +218,8 @@ TEST_F(TaxiiTest, opencti_may_send_added_after_with_next_and_gets_each_object_on
   EXPECT_EQ(second.ids(), (std::vector<std::string>{"indicator--5", "indicator--6", "indicator--7"}));
   const std::string last = std::string(ask(kObjects, "limit=50").response.header("X-TAXII-Date-Added-Last"));
   EXPECT_EQ(ask(kObjects, "added_after=" + last).response.body, "{}") << "polling with the last date ends";
-  for (const char* name : {"name", "pattern", "pattern_type"}) EXPECT_TRUE(first.body.at("objects").at(0).as_object().contains(name));
+  for (const char* name : {"name", "pattern", "pattern_type"})
+    EXPECT_TRUE(first.body.at("objects").at(0).as_object().contains(name));
 }
 
 TEST_F(TaxiiTest, polling_by_the_last_date_header_loses_and_repeats_nothing) {
@@ -232,15 +245,16 @@ TEST_F(TaxiiTest, minemeld_that_polls_by_modified_loses_nothing) {
   for (const auto& object : first.body.at("objects").as_array())
     newest = std::max(newest, std::string(object.at("modified").as_string()));
   const auto rest = ask(kObjects, "added_after=" + newest).ids();
-  for (const char* id : {"indicator--2", "indicator--3", "indicator--4"}) EXPECT_TRUE(std::ranges::find(rest, id) != rest.end()) << id;
+  for (const char* id : {"indicator--2", "indicator--3", "indicator--4"})
+    EXPECT_TRUE(std::ranges::find(rest, id) != rest.end()) << id;
 }
 
 // Cortex XSOAR parses dates with %f: six digits at most. taxii2-client cuts trailing zeros off when it asks.
 TEST_F(TaxiiTest, dates_have_six_digits_and_any_spelling_is_understood) {
   for (int i = 0; i < 5; ++i) source_.put(fmt::format("indicator--{}", i), "indicator");
   EXPECT_EQ(ask(kObjects).response.header("X-TAXII-Date-Added-First"), "2026-11-21T08:00:00.000000Z");
-  for (const std::string same : {"2026-11-21T08:00:00Z", "2026-11-21T08:00:00.0Z", "2026-11-21T17:00:00%2B09:00", "2026-11-21T17:00:00+09:00",
-                                 "2026-11-21T08%3A00%3A00.000000000Z"})
+  for (const std::string same : {"2026-11-21T08:00:00Z", "2026-11-21T08:00:00.0Z", "2026-11-21T17:00:00%2B09:00",
+                                 "2026-11-21T17:00:00+09:00", "2026-11-21T08%3A00%3A00.000000000Z"})
     EXPECT_EQ(ask(kObjects, "added_after=" + same).ids().size(), 4U) << same;
   EXPECT_EQ(ask(kObjects, "added_after=2026-11-21T08:00:00.000001999Z").ids().size(), 3U) << "between two microseconds";
   EXPECT_EQ(ask(kObjects, "added_after=1969-12-31T23:59:59.9999999Z").ids().size(), 5U);
@@ -264,17 +278,20 @@ TEST_F(TaxiiTest, writing_is_refused_with_the_code_that_says_why) {
   const Answer refused = ask(kRoot, "", {}, "PUT");
   EXPECT_EQ(refused.status(), 405);
   EXPECT_EQ(refused.response.header("Allow"), "GET, HEAD");
-  EXPECT_EQ(ask("/taxii2/hinomi/collections/x/objects/", "", good, "POST", "{}").status(), 404) << "hidden, not refused";
+  EXPECT_EQ(ask("/taxii2/hinomi/collections/x/objects/", "", good, "POST", "{}").status(), 404)
+      << "hidden, not refused";
 }
 
 TEST_F(TaxiiTest, accept_is_negotiated_as_section_1_6_8_says) {
   const auto status = [&](const char* accept) { return ask("/taxii2/", "", {{"Accept", accept}}).status(); };
-  for (const char* good : {"application/taxii+json;version=2.1", "application/taxii+json; version=2.1", "application/taxii+json", "*/*",
-                           "application/*", "Application/TAXII+json;Version=\"2.1\"", "text/html, application/taxii+json;version=2.1;q=0.5",
+  for (const char* good : {"application/taxii+json;version=2.1", "application/taxii+json; version=2.1",
+                           "application/taxii+json", "*/*", "application/*", "Application/TAXII+json;Version=\"2.1\"",
+                           "text/html, application/taxii+json;version=2.1;q=0.5",
                            "application/taxii+json;version=2.0, application/taxii+json;version=2.1", ""})
     EXPECT_EQ(status(good), 200) << good;
-  for (const char* bad : {"application/json", "application/taxii+json;version=2.0", "application/vnd.oasis.taxii+json; version=2.0",
-                          "text/html", "application/taxii+json;version=3", "*/*;q=0"})
+  for (const char* bad :
+       {"application/json", "application/taxii+json;version=2.0", "application/vnd.oasis.taxii+json; version=2.0",
+        "text/html", "application/taxii+json;version=3", "*/*;q=0"})
     EXPECT_EQ(status(bad), 406) << bad;
   EXPECT_EQ(ask("/taxii2/", "", {}).status(), 200) << "no Accept means anything";
 }
@@ -300,22 +317,26 @@ TEST_F(TaxiiTest, match_filters_choose_and_combine) {
   EXPECT_EQ(ids("match[spec_version]=2.0"), Ids{});
   const std::string second = base::Time{(kStart - 1'000'000 + 1000) * 1000}.rfc3339(3);
   EXPECT_EQ(ids("match[version]=" + second), Ids{"indicator--a"});
-  EXPECT_EQ(ask(kObjects + "indicator--a/").body.at("objects").at(0).at("modified").as_string(), base::Time{(kStart - 1'000'000 + 2000) * 1000}.rfc3339(3));
+  EXPECT_EQ(ask(kObjects + "indicator--a/").body.at("objects").at(0).at("modified").as_string(),
+            base::Time{(kStart - 1'000'000 + 2000) * 1000}.rfc3339(3));
   EXPECT_EQ(ask(kObjects + "indicator--a/", "match[version]=all").ids().size(), 3U);
-  EXPECT_EQ(ask(kObjects + "indicator--a/", "match[version]=2001-01-01T00:00:00Z").response.body, "{}") << "it exists, but no version fits";
+  EXPECT_EQ(ask(kObjects + "indicator--a/", "match[version]=2001-01-01T00:00:00Z").response.body, "{}")
+      << "it exists, but no version fits";
 }
 
 TEST_F(TaxiiTest, versions_and_manifest_follow_their_forms) {
   source_.put("indicator--a", "indicator", 0);
   source_.put("indicator--a", "indicator", 1);
   const Answer versions = ask(kObjects + "indicator--a/versions/");
-  EXPECT_EQ(json::serialize(versions.body.at("versions")), R"(["2026-11-21T07:59:59.000Z","2026-11-21T07:59:59.001Z"])");
+  EXPECT_EQ(json::serialize(versions.body.at("versions")),
+            R"(["2026-11-21T07:59:59.000Z","2026-11-21T07:59:59.001Z"])");
   EXPECT_EQ(versions.response.header("X-TAXII-Date-Added-Last"), date(kStart + 1));
   const Answer one = ask(kObjects + "indicator--a/versions/", "limit=1");
   EXPECT_EQ(ask(kObjects + "indicator--a/versions/", "next=" + one.next()).body.at("versions").as_array().size(), 1U);
   const Answer manifest = ask(kRoot + "collections/published/manifest/");
-  EXPECT_EQ(json::serialize(manifest.body.at("objects")),
-            R"([{"id":"indicator--a","date_added":"2026-11-21T08:00:00.000001Z","version":"2026-11-21T07:59:59.001Z","media_type":"application/stix+json;version=2.1"}])");
+  EXPECT_EQ(
+      json::serialize(manifest.body.at("objects")),
+      R"([{"id":"indicator--a","date_added":"2026-11-21T08:00:00.000001Z","version":"2026-11-21T07:59:59.001Z","media_type":"application/stix+json;version=2.1"}])");
   EXPECT_EQ(manifest.response.header("X-TAXII-Date-Added-First"), date(kStart + 1));
 }
 
@@ -324,18 +345,34 @@ TEST_F(TaxiiTest, bad_queries_are_400_and_say_why) {
   const std::string next = ask(kObjects, "limit=1&match[type]=indicator").next();
   std::string forged = next;
   forged[forged.size() / 2] = forged[forged.size() / 2] == 'A' ? 'B' : 'A';
-  for (const std::string& query : {std::string("limit=0"), std::string("limit=-1"), std::string("limit=x"), std::string("limit=1.5"), std::string("limit="),
-                                  std::string("added_after=yesterday"), std::string("added_after="), std::string("match[version]=newest"), std::string("match[id]="),
-                                  std::string("match[id]=a,,b"), std::string("match[name]=x"), std::string("match[id]=%zz"), std::string("limit=1&limit=2"),
-                                  std::string("next="), std::string("next=abc"), "next=" + forged, "next=" + next + "&match[type]=identity",
-                                  "next=" + next + "&match[id]=indicator--1", "next=" + next + "&added_after=2026-01-01T00:00:00Z",
-                                  "next=" + next + "&match[version]=all", "match[id]=" + std::string(9000, 'a')}) {
+  for (const std::string& query : {std::string("limit=0"),
+                                   std::string("limit=-1"),
+                                   std::string("limit=x"),
+                                   std::string("limit=1.5"),
+                                   std::string("limit="),
+                                   std::string("added_after=yesterday"),
+                                   std::string("added_after="),
+                                   std::string("match[version]=newest"),
+                                   std::string("match[id]="),
+                                   std::string("match[id]=a,,b"),
+                                   std::string("match[name]=x"),
+                                   std::string("match[id]=%zz"),
+                                   std::string("limit=1&limit=2"),
+                                   std::string("next="),
+                                   std::string("next=abc"),
+                                   "next=" + forged,
+                                   "next=" + next + "&match[type]=identity",
+                                   "next=" + next + "&match[id]=indicator--1",
+                                   "next=" + next + "&added_after=2026-01-01T00:00:00Z",
+                                   "next=" + next + "&match[version]=all",
+                                   "match[id]=" + std::string(9000, 'a')}) {
     const Answer answer = ask(kObjects, query);
     EXPECT_EQ(answer.status(), 400) << query.substr(0, 80);
     EXPECT_TRUE(answer.body.contains("description"));
   }
   EXPECT_EQ(ask(kRoot + "collections/published/manifest/", "next=" + next).status(), 400) << "another listing's";
-  EXPECT_EQ(ask(kObjects, "next=" + next + "&match[type]=indicator&limit=2").ids().size(), 2U) << "the same filters may be repeated";
+  EXPECT_EQ(ask(kObjects, "next=" + next + "&match[type]=indicator&limit=2").ids().size(), 2U)
+      << "the same filters may be repeated";
   EXPECT_EQ(ask(kObjects, "whatever=1&api_key=x").status(), 200) << "unknown parameters are not ours to judge";
 }
 
@@ -361,17 +398,21 @@ TEST_F(TaxiiTest, credentials_are_basic_or_bearer_and_everything_else_is_401_wit
     net::Request request{.path = "/taxii2/"};
     if (!authorization.empty()) request.headers.push_back({"authorization", authorization});
     const Answer answer = check(taxii_.answer(request));
-    if (answer.status() == 401) EXPECT_NE(answer.response.header("WWW-Authenticate").find("Basic realm="), std::string_view::npos);
+    if (answer.status() == 401)
+      EXPECT_NE(answer.response.header("WWW-Authenticate").find("Basic realm="), std::string_view::npos);
     return answer.status();
   };
   EXPECT_EQ(status("Basic " + base::to_base64("isp:secret:key")), 200) << "a key may hold colons";
   EXPECT_EQ(status("bAsIc  " + base::to_base64("isp:secret:key")), 200);
   EXPECT_EQ(status("Bearer secret:key"), 200);
-  for (const std::string& bad : {std::string(), std::string("Basic"), std::string("Basic !"), "Basic " + base::to_base64("isp:wrong"), "Basic " + base::to_base64("isp"),
-                                "Basic " + base::to_base64(":secret:key"), "Basic " + base::to_base64("other:secret:key"),
-                                std::string("Bearer wrong"), std::string("Digest x"), "Bearer " + std::string(2000, 'x')})
+  for (const std::string& bad :
+       {std::string(), std::string("Basic"), std::string("Basic !"), "Basic " + base::to_base64("isp:wrong"),
+        "Basic " + base::to_base64("isp"), "Basic " + base::to_base64(":secret:key"),
+        "Basic " + base::to_base64("other:secret:key"), std::string("Bearer wrong"), std::string("Digest x"),
+        "Bearer " + std::string(2000, 'x')})
     EXPECT_EQ(status(bad), 401) << bad.substr(0, 60);
-  EXPECT_EQ(taxii_.answer({.path = "/taxii2/hinomi/collections/x/"}).status, 401) << "nobody learns what exists without credentials";
+  EXPECT_EQ(taxii_.answer({.path = "/taxii2/hinomi/collections/x/"}).status, 401)
+      << "nobody learns what exists without credentials";
 }
 
 TEST_F(TaxiiTest, an_accounts_own_key_opens_the_feed_until_it_is_revoked) {
@@ -404,7 +445,10 @@ TEST_F(TaxiiTest, head_is_get_without_the_body) {
 
 TEST(Next, carries_the_whole_query_and_cannot_be_made_without_the_key) {
   const std::string key(32, 'k');
-  inside::Query query = inside::parse_query("added_after=2026-11-21T08:00:00.000000001Z&match[id]=b,a%26&match[type]=t&match[version]=all,2026-01-01T00:00:00Z&limit=7").value();
+  inside::Query query = inside::parse_query(
+                            "added_after=2026-11-21T08:00:00.000000001Z&match[id]=b,a%26&match[type]=t&match[version]="
+                            "all,2026-01-01T00:00:00Z&limit=7")
+                            .value();
   const std::string token = inside::to_token({.listing = "5/x", .query = query, .position = -3}, key);
   const auto back = inside::from_token(token, key);
   ASSERT_TRUE(back.has_value());

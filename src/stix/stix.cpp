@@ -3,10 +3,10 @@
 #include <hinomi/base/digest.hpp>
 #include <hinomi/base/escape.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -110,13 +110,15 @@ std::string description_text(const model::Indicator& indicator, const std::vecto
   std::string names;
   for (const auto& title : titles) names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", title);
   if (names.empty()) names = "a rule of the producer";
-  return fmt::format("Seen on observed endpoints where {} held (highest level: {}). It rests on {} recorded piece{} of evidence, "
-                     "the first from {}.",
-                     names, model::name_of(indicator.level), indicator.evidence.size(),
-                     indicator.evidence.size() == 1 ? "" : "s", text_of(indicator.valid_from));
+  return fmt::format(
+      "Seen on observed endpoints where {} held (highest level: {}). It rests on {} recorded piece{} of evidence, "
+      "the first from {}.",
+      names, model::name_of(indicator.level), indicator.evidence.size(), indicator.evidence.size() == 1 ? "" : "s",
+      text_of(indicator.valid_from));
 }
 
-json::object proof_extension(const model::Indicator& indicator, const Proof& proof, const std::vector<model::RuleRef>& rules) {
+json::object proof_extension(const model::Indicator& indicator, const Proof& proof,
+                             const std::vector<model::RuleRef>& rules) {
   json::object out{{"extension_type", "property-extension"}};
   if (!proof.log_origin.empty()) out["log_origin"] = proof.log_origin;
   std::set<std::uint64_t> indexes;
@@ -167,7 +169,9 @@ base::Time to_milliseconds(base::Time time) {
   return {time.nanoseconds - rest};
 }
 
-std::string identity_id(std::string_view producer) { return stix_id("identity", fmt::format("identity/centre/{}", producer)); }
+std::string identity_id(std::string_view producer) {
+  return stix_id("identity", fmt::format("identity/centre/{}", producer));
+}
 
 std::string_view extension_definition_id() {
   static const std::string id = stix_id("extension-definition", "extension-definition/evidence/1");
@@ -283,9 +287,12 @@ Object extension_definition() {
       {"name", "Hinomi evidence"},
       {"description", "What an indicator rests on, so that who received it can have it checked."},
       {"schema",
-       "log_origin (string): the append-only log (C2SP tlog-checkpoint origin) that holds the evidence; the last segment, "
-       "begun by '~', stands for the organisation whose log it is. entries (list of integer, ascending, at most 64): indexes "
-       "of the log's entries. evidence_count (integer): how many events the indicator rests on. rules (list of dictionary, at "
+       "log_origin (string): the append-only log (C2SP tlog-checkpoint origin) that holds the evidence; the last "
+       "segment, "
+       "begun by '~', stands for the organisation whose log it is. entries (list of integer, ascending, at most 64): "
+       "indexes "
+       "of the log's entries. evidence_count (integer): how many events the indicator rests on. rules (list of "
+       "dictionary, at "
        "most 32): id (string) and sha256 (string, hex, of the rule file) of each rule that held."},
       {"version", "1.0.0"},
       {"extension_types", json::array{"property-extension"}},

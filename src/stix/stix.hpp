@@ -19,11 +19,11 @@ namespace hinomi::stix {
 
 // One object, ready to be handed out.
 struct Object {
-  std::string id;        // <type>--<uuid>
+  std::string id;  // <type>--<uuid>
   std::string type;
-  base::Time created;    // whole milliseconds
-  base::Time modified;   // whole milliseconds; equals created for a marking definition, which has no versions
-  std::string json;      // RFC 8785 order, UTF-8
+  base::Time created;   // whole milliseconds
+  base::Time modified;  // whole milliseconds; equals created for a marking definition, which has no versions
+  std::string json;     // RFC 8785 order, UTF-8
   bool operator==(const Object&) const = default;
 };
 
@@ -32,7 +32,7 @@ enum class Tlp : std::uint8_t { clear, green, amber, amber_strict, red };
 
 // What an indicator's object says beyond the indicator itself.
 struct Proof {
-  std::string log_origin;                // of the log that holds its evidence, as blinded_origin gives it
+  std::string log_origin;                 // of the log that holds its evidence, as blinded_origin gives it
   std::span<const model::RuleRef> rules;  // the rules that held; their order does not matter
 };
 

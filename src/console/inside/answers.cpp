@@ -55,7 +55,9 @@ base::Error as_argument(base::Error error) {
 }
 
 // An id in a path that is none names nothing.
-std::unexpected<base::Error> nothing(std::string_view what) { return base::fail(base::Errc::not_found, fmt::format("there is no such {}", what)); }
+std::unexpected<base::Error> nothing(std::string_view what) {
+  return base::fail(base::Errc::not_found, fmt::format("there is no such {}", what));
+}
 
 // --- who and how ---------------------------------------------------------------------------------------------------------
 
@@ -70,7 +72,8 @@ std::vector<LogSummary> visible_logs(const Services& services, const access::Pri
 
 json::array logs_array(const std::vector<LogSummary>& logs) {
   json::array out;
-  for (const auto& log : logs) out.push_back(json::object{{"organisation", log.organisation}, {"origin", log.origin}, {"size", log.size}});
+  for (const auto& log : logs)
+    out.push_back(json::object{{"organisation", log.organisation}, {"origin", log.origin}, {"size", log.size}});
   return out;
 }
 
@@ -91,7 +94,11 @@ base::Result<net::Response> status(const Services& services, const Call& call) {
       {"engine", about.engine},
       {"time", now.rfc3339()},
       {"organisations", std::move(organisations)},
-      {"counts", {{"events", counts.events}, {"findings", counts.findings}, {"indicators", counts.indicators}, {"hosts", counts.hosts}}},
+      {"counts",
+       {{"events", counts.events},
+        {"findings", counts.findings},
+        {"indicators", counts.indicators},
+        {"hosts", counts.hosts}}},
       {"events_per_second", static_cast<double>(recent) / static_cast<double>(kWindow)},
       {"rules", {{"loaded", about.rules_loaded}, {"failed", about.rules_failed}}},
       {"logs", logs_array(logs)},
@@ -106,7 +113,8 @@ base::Result<net::Response> events(const Services& services, const Call& call) {
   query.host = TRY(host_of(call));
   if (const std::string kind = text_parameter(call, "kind"); !kind.empty()) {
     query.kind = model::kind_named(kind);
-    if (!query.kind) return base::fail(base::Errc::invalid_argument, "kind must be a kind of event, such as process_start");
+    if (!query.kind)
+      return base::fail(base::Errc::invalid_argument, "kind must be a kind of event, such as process_start");
   }
   if (const std::string guid = text_parameter(call, "process_guid"); !guid.empty()) query.process_guids = {guid};
   query.since = TRY(time_parameter(call, "since"));
@@ -116,7 +124,8 @@ base::Result<net::Response> events(const Services& services, const Call& call) {
   query.limit = TRY(limit_parameter(call));
   const std::string order = text_parameter(call, "order");
   if (order == "asc") query.order = store::EventOrder::arrival;
-  else if (!order.empty() && order != "desc") return base::fail(base::Errc::invalid_argument, "order must be asc or desc");
+  else if (!order.empty() && order != "desc")
+    return base::fail(base::Errc::invalid_argument, "order must be asc or desc");
   const auto page = TRY(services.store.events(scope_of(call.who), query));
   return answer_of(page_text("events", page.items, page.next));
 }
@@ -160,7 +169,8 @@ base::Result<net::Response> findings(const Services& services, const Call& call)
 
 // What the store knows around a finding. Bounded: the line is as long as its ancestry, and of a busy process the first fifty
 // children, grandchildren and connections near the finding are enough to understand it.
-base::Result<Surroundings> surroundings_of(const Services& services, const store::Scope& scope, const model::Finding& finding) {
+base::Result<Surroundings> surroundings_of(const Services& services, const store::Scope& scope,
+                                           const model::Finding& finding) {
   constexpr unsigned kMost = 50;
   constexpr std::size_t kMostLine = 64;
   Surroundings out;
@@ -169,8 +179,9 @@ base::Result<Surroundings> surroundings_of(const Services& services, const store
     if (ids.size() < store::kMaxLimit) ids.push_back(evidence.event);
   out.evidence = TRY(services.store.events_by_id(scope, ids));
 
-  const auto ask = [&](EventKind kind, std::vector<std::string> guids, std::vector<std::string> parents, std::optional<base::Time> since,
-                       std::optional<base::Time> until, unsigned limit) -> base::Result<std::vector<model::RecordedEvent>> {
+  const auto ask = [&](EventKind kind, std::vector<std::string> guids, std::vector<std::string> parents,
+                       std::optional<base::Time> since, std::optional<base::Time> until,
+                       unsigned limit) -> base::Result<std::vector<model::RecordedEvent>> {
     if (guids.empty() && parents.empty()) return std::vector<model::RecordedEvent>{};
     store::EventQuery query;
     query.organisation = finding.organisation;
@@ -191,15 +202,16 @@ base::Result<Surroundings> surroundings_of(const Services& services, const store
   std::vector<std::string> line;
   for (const auto& ancestor : finding.ancestry)
     if (!ancestor.guid.empty()) line.push_back(ancestor.guid);
-  if (!finding.process_guid.empty() && std::ranges::find(line, finding.process_guid) == line.end()) line.push_back(finding.process_guid);
+  if (!finding.process_guid.empty() && std::ranges::find(line, finding.process_guid) == line.end())
+    line.push_back(finding.process_guid);
   if (line.size() > kMostLine) line.erase(line.begin(), line.end() - kMostLine);
   const base::Time just_after{finding.source_time.nanoseconds + 1};
   const base::Time from = finding.source_time.plus_seconds(-60);
   const base::Time to = finding.source_time.plus_seconds(600);
   add(out.starts, TRY(ask(EventKind::process_start, line, {}, std::nullopt, just_after, store::kMaxLimit)));
 
-  std::vector<std::string> family = line;      // whose exits are asked for
-  std::vector<std::string> speaking;           // whose connections are
+  std::vector<std::string> family = line;  // whose exits are asked for
+  std::vector<std::string> speaking;       // whose connections are
   if (!finding.process_guid.empty()) {
     speaking.push_back(finding.process_guid);
     std::vector<std::string> parents{finding.process_guid};
@@ -233,7 +245,8 @@ base::Result<Surroundings> surroundings_of(const Services& services, const store
   for (const auto& start : out.starts)
     if (start.event.bytes(Field::process_guid) == finding.process_guid) add_values(start.event);
   if (!finding.process_guid.empty())
-    for (const auto& digest : TRY(ask(EventKind::process_digest, {finding.process_guid}, {}, std::nullopt, std::nullopt, kMost)))
+    for (const auto& digest :
+         TRY(ask(EventKind::process_digest, {finding.process_guid}, {}, std::nullopt, std::nullopt, kMost)))
       add_values(digest.event);
   std::set<model::IndicatorId> seen;
   for (const auto& value : values) {
@@ -241,7 +254,8 @@ base::Result<Surroundings> surroundings_of(const Services& services, const store
     query.organisation = finding.organisation;
     query.value = value;
     for (auto& indicator : TRY(services.store.indicators(scope, query)).items)
-      if (std::ranges::find(indicator.findings, finding.id) != indicator.findings.end() && seen.insert(indicator.id).second)
+      if (std::ranges::find(indicator.findings, finding.id) != indicator.findings.end() &&
+          seen.insert(indicator.id).second)
         out.indicators.push_back(std::move(indicator));
   }
   return out;
@@ -319,7 +333,8 @@ base::Result<net::Response> indicator(const Services& services, const Call& call
 
 base::Result<net::Response> publish(const Services& services, const Call& call) {
   const model::Indicator found = TRY(indicator_named(services, call));
-  if (!call.who.may_publish(found.organisation)) return base::fail(base::Errc::forbidden, "this account may not publish");
+  if (!call.who.may_publish(found.organisation))
+    return base::fail(base::Errc::forbidden, "this account may not publish");
   if (found.state != model::IndicatorState::candidate)
     return base::fail(base::Errc::conflict, fmt::format("this indicator is {}", model::name_of(found.state)));
   return answer_of(model::to_json(TRY(services.operations.publish(call.who, found))));
@@ -334,7 +349,8 @@ base::Result<net::Response> logs(const Services& services, const Call& call) {
 base::Result<net::Response> log_checkpoint(const Services& services, const Call& call) {
   if (!sees(call.who, call.names[0])) return nothing("log");
   const LogCheckpoint found = TRY(services.logs.checkpoint(call.names[0]));
-  return answer_of(json::object{{"origin", found.origin}, {"size", found.size}, {"checkpoint", found.note}, {"vkey", found.vkey}});
+  return answer_of(
+      json::object{{"origin", found.origin}, {"size", found.size}, {"checkpoint", found.note}, {"vkey", found.vkey}});
 }
 
 base::Result<net::Response> log_entry(const Services& services, const Call& call) {
@@ -417,14 +433,17 @@ base::Result<net::Response> make_account(const Services& services, const Call& c
   request.role = TRY(text_member(call, "role"));
   if (request.role != "analyst" && request.role != "csirt" && request.role != "subscriber")
     return base::fail(base::Errc::invalid_argument, "role must be analyst, csirt or subscriber");
-  if (const auto organisation = TRY(text_member_if(call, "organisation"))) request.organisation = TRY(organisation_member(*organisation));
-  if (request.role == "csirt" && !request.organisation) return base::fail(base::Errc::invalid_argument, "a csirt account needs an organisation");
+  if (const auto organisation = TRY(text_member_if(call, "organisation")))
+    request.organisation = TRY(organisation_member(*organisation));
+  if (request.role == "csirt" && !request.organisation)
+    return base::fail(base::Errc::invalid_argument, "a csirt account needs an organisation");
   if (request.role == "analyst" && request.organisation)
     return base::fail(base::Errc::invalid_argument, "an analyst sees every organisation and belongs to none");
   TRY_VOID(services.operations.make_account(call.who, request));
   return answer_of(json::object{{"name", request.name},
                                 {"role", request.role},
-                                {"organisation", request.organisation ? json::value(request.organisation->text()) : json::value(nullptr)}},
+                                {"organisation", request.organisation ? json::value(request.organisation->text())
+                                                                      : json::value(nullptr)}},
                    201);
 }
 
@@ -456,32 +475,79 @@ json::object session_object(const access::Principal& who) {
 
 const std::vector<Entry>& entries() {
   static const std::vector<std::string_view> kSession{"account", "role", "organisation"};
-  static const std::vector<std::string_view> kEvent{"id", "kind", "source_time", "observed_time", "received_time", "organisation",
-                                                    "system", "host", "host_name", "entry", "fields"};
-  static const std::vector<std::string_view> kIndicator{"id", "type", "value", "pattern", "producer", "organisation", "state", "reason", "level",
-                                                        "confidence", "tags", "findings", "evidence", "created", "modified", "valid_from",
-                                                        "published_by", "published"};
+  static const std::vector<std::string_view> kEvent{
+      "id",     "kind", "source_time", "observed_time", "received_time", "organisation",
+      "system", "host", "host_name",   "entry",         "fields"};
+  static const std::vector<std::string_view> kIndicator{
+      "id",       "type",    "value",    "pattern",    "producer",     "organisation",
+      "state",    "reason",  "level",    "confidence", "tags",         "findings",
+      "evidence", "created", "modified", "valid_from", "published_by", "published"};
   static const std::vector<Entry> all{
       {{"POST", "/login", May::anyone, {}, {"token"}, kSession}, nullptr},
       {{"POST", "/logout", May::known, {}, {}, {}}, nullptr},
       {{"GET", "/session", May::known, {}, {}, kSession}, session},
-      {{"GET", "/status", May::owners, {}, {}, {"name", "version", "engine", "time", "organisations", "counts", "events_per_second", "rules", "logs"}}, status},
-      {{"GET", "/events", May::owners, {"organisation", "host", "kind", "process_guid", "since", "until", "text", "limit", "cursor", "order"}, {}, {"events", "next"}}, events},
+      {{"GET",
+        "/status",
+        May::owners,
+        {},
+        {},
+        {"name", "version", "engine", "time", "organisations", "counts", "events_per_second", "rules", "logs"}},
+       status},
+      {{"GET",
+        "/events",
+        May::owners,
+        {"organisation", "host", "kind", "process_guid", "since", "until", "text", "limit", "cursor", "order"},
+        {},
+        {"events", "next"}},
+       events},
       {{"GET", "/events/{id}", May::owners, {}, {}, kEvent}, event},
-      {{"GET", "/findings", May::owners, {"organisation", "host", "level", "rule", "since", "until", "limit", "cursor"}, {}, {"findings", "next"}}, findings},
-      {{"GET", "/findings/{id}", May::owners, {}, {}, {"finding", "events", "processes", "connections", "rule", "steps", "indicators"}}, finding},
+      {{"GET",
+        "/findings",
+        May::owners,
+        {"organisation", "host", "level", "rule", "since", "until", "limit", "cursor"},
+        {},
+        {"findings", "next"}},
+       findings},
+      {{"GET",
+        "/findings/{id}",
+        May::owners,
+        {},
+        {},
+        {"finding", "events", "processes", "connections", "rule", "steps", "indicators"}},
+       finding},
       {{"GET", "/hosts", May::owners, {"organisation"}, {}, {"hosts"}}, hosts},
-      {{"GET", "/indicators", May::owners, {"organisation", "state", "type", "limit", "cursor"}, {}, {"indicators", "next"}}, indicators},
+      {{"GET",
+        "/indicators",
+        May::owners,
+        {"organisation", "state", "type", "limit", "cursor"},
+        {},
+        {"indicators", "next"}},
+       indicators},
       {{"GET", "/indicators/{id}", May::owners, {}, {}, kIndicator}, indicator},
       {{"POST", "/indicators/{id}/publish", May::owners, {}, {}, kIndicator}, publish},
       {{"GET", "/logs", May::owners, {}, {}, {"logs"}}, logs},
-      {{"GET", "/logs/{organisation}/checkpoint", May::owners, {}, {}, {"origin", "size", "checkpoint", "vkey"}}, log_checkpoint},
-      {{"GET", "/logs/{organisation}/entries/{index}", May::owners, {}, {}, {"origin", "index", "size", "leaf", "leaf_hash", "path", "checkpoint", "vkey", "entry"}}, log_entry},
+      {{"GET", "/logs/{organisation}/checkpoint", May::owners, {}, {}, {"origin", "size", "checkpoint", "vkey"}},
+       log_checkpoint},
+      {{"GET",
+        "/logs/{organisation}/entries/{index}",
+        May::owners,
+        {},
+        {},
+        {"origin", "index", "size", "leaf", "leaf_hash", "path", "checkpoint", "vkey", "entry"}},
+       log_entry},
       {{"POST", "/rederive", May::centre, {}, {}, {"job"}}, rederive},
-      {{"GET", "/rederive/{job}", May::centre, {}, {}, {"state", "progress", "verdict", "compared", "first_difference"}}, rederive_state},
+      {{"GET",
+        "/rederive/{job}",
+        May::centre,
+        {},
+        {},
+        {"state", "progress", "verdict", "compared", "first_difference"}},
+       rederive_state},
       {{"GET", "/rules", May::centre, {}, {}, {"rules"}}, rules},
-      {{"POST", "/tokens", May::centre, {}, {"organisation", "system", "uses", "expires_seconds"}, {"token"}}, make_token},
-      {{"POST", "/accounts", May::centre, {}, {"name", "role", "organisation"}, {"name", "role", "organisation"}}, make_account},
+      {{"POST", "/tokens", May::centre, {}, {"organisation", "system", "uses", "expires_seconds"}, {"token"}},
+       make_token},
+      {{"POST", "/accounts", May::centre, {}, {"name", "role", "organisation"}, {"name", "role", "organisation"}},
+       make_account},
       {{"POST", "/login-links", May::centre, {}, {"account"}, {"url"}}, make_login_link},
       {{"POST", "/api-keys", May::centre, {}, {"account"}, {"key"}}, make_api_key},
       {{"POST", "/revocations", May::centre, {}, {"sensor"}, {"sensor"}}, revoke},

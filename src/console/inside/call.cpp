@@ -7,7 +7,9 @@
 
 namespace hinomi::console::inside {
 namespace {
-std::unexpected<base::Error> refuse(std::string what) { return base::fail(base::Errc::invalid_argument, std::move(what)); }
+std::unexpected<base::Error> refuse(std::string what) {
+  return base::fail(base::Errc::invalid_argument, std::move(what));
+}
 }  // namespace
 
 bool sees(const access::Principal& who, std::string_view organisation) {
@@ -22,7 +24,9 @@ store::Scope scope_of(const access::Principal& who) {
   return store::Scope::of({});
 }
 
-std::string text_parameter(const Call& call, std::string_view name) { return call.request.parameter(name).value_or(""); }
+std::string text_parameter(const Call& call, std::string_view name) {
+  return call.request.parameter(name).value_or("");
+}
 
 base::Result<std::optional<model::OrganisationId>> organisation_of(const Call& call) {
   const std::string text = text_parameter(call, "organisation");
@@ -64,8 +68,8 @@ base::Result<std::string> text_member(const Call& call, std::string_view name) {
   return *text;
 }
 
-base::Result<std::int64_t> number_member(const Call& call, std::string_view name, std::int64_t otherwise, std::int64_t least,
-                                         std::int64_t most) {
+base::Result<std::int64_t> number_member(const Call& call, std::string_view name, std::int64_t otherwise,
+                                         std::int64_t least, std::int64_t most) {
   const auto* value = call.body.if_contains(name);
   if (!value || value->is_null()) return otherwise;
   if (!value->is_int64() || value->as_int64() < least || value->as_int64() > most)
@@ -74,6 +78,8 @@ base::Result<std::int64_t> number_member(const Call& call, std::string_view name
 }
 
 net::Response answer_of(std::string text) { return net::json_response(200, std::move(text)); }
-net::Response answer_of(const json::object& object, int status) { return net::json_response(status, json::serialize(object)); }
+net::Response answer_of(const json::object& object, int status) {
+  return net::json_response(status, json::serialize(object));
+}
 
 }  // namespace hinomi::console::inside

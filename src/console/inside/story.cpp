@@ -29,14 +29,16 @@ std::string user_of(const model::Event& event) {
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 bool is_shell(std::string_view executable) {
-  static constexpr std::array<std::string_view, 9> kShells{"sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "ash", "busybox"};
+  static constexpr std::array<std::string_view, 9> kShells{"sh",   "bash", "dash", "zsh",    "ksh",
+                                                           "mksh", "fish", "ash",  "busybox"};
   return std::ranges::find(kShells, file_name(executable)) != kShells.end();
 }
 
 // Programs through which a person or a schedule comes in.
 bool is_entrance(std::string_view executable) {
-  static constexpr std::array<std::string_view, 13> kEntrances{"sshd", "sshd-session", "login", "gdm3", "gdm-session-worker", "lightdm", "sddm",
-                                                               "sudo", "su", "doas", "cron", "crond", "atd"};
+  static constexpr std::array<std::string_view, 13> kEntrances{
+      "sshd", "sshd-session", "login", "gdm3", "gdm-session-worker", "lightdm", "sddm", "sudo", "su",
+      "doas", "cron",         "crond", "atd"};
   return std::ranges::find(kEntrances, file_name(executable)) != kEntrances.end();
 }
 
@@ -72,12 +74,13 @@ const Process* subject_among(const std::vector<Process>& processes) {
 // The program that the subject ran when the rule held: the evidence's own start if it is one, else the last one before it.
 const model::Event* subject_start(const model::Finding& finding, const Surroundings& around) {
   for (const auto& evidence : around.evidence)
-    if (evidence.event.kind == EventKind::process_start && evidence.event.bytes(Field::process_guid) == finding.process_guid)
+    if (evidence.event.kind == EventKind::process_start &&
+        evidence.event.bytes(Field::process_guid) == finding.process_guid)
       return &evidence.event;
   const model::Event* last = nullptr;
   for (const auto& start : around.starts)
-    if (start.event.bytes(Field::process_guid) == finding.process_guid && start.event.source_time <= finding.source_time &&
-        (!last || last->source_time <= start.event.source_time))
+    if (start.event.bytes(Field::process_guid) == finding.process_guid &&
+        start.event.source_time <= finding.source_time && (!last || last->source_time <= start.event.source_time))
       last = &start.event;
   return last;
 }
@@ -110,6 +113,7 @@ std::vector<Process> processes_of(const model::Finding& finding, const Surroundi
 
   // Each start in time order, so that the last program before the finding stands; children show the last they ran at all.
   std::vector<const model::Event*> starts;
+  starts.reserve(around.starts.size() + around.evidence.size());
   for (const auto& start : around.starts) starts.push_back(&start.event);
   for (const auto& evidence : around.evidence)
     if (evidence.event.kind == EventKind::process_start) starts.push_back(&evidence.event);
@@ -127,7 +131,8 @@ std::vector<Process> processes_of(const model::Finding& finding, const Surroundi
     process.command_line = shown(*start, Field::process_arguments);
     process.user = user_of(*start);
     process.start = start->time(Field::process_start_time).value_or(start->source_time);
-    if (const auto parent = start->bytes(Field::parent_guid); !parent.empty()) process.parent_guid = base::escape_for_display(parent);
+    if (const auto parent = start->bytes(Field::parent_guid); !parent.empty())
+      process.parent_guid = base::escape_for_display(parent);
   }
   if (const model::Event* start = subject_start(finding, around)) {
     // What is known of the parent only through its child.
@@ -146,6 +151,7 @@ std::vector<Process> processes_of(const model::Finding& finding, const Surroundi
   if (const auto subject = known.find(finding.process_guid); subject != known.end()) subject->second.is_subject = true;
 
   std::vector<Process> out;
+  out.reserve(order.size() + children.size());
   for (const auto& guid : order) out.push_back(known.at(guid));
   for (const auto& guid : children) out.push_back(known.at(guid));
   return out;
@@ -156,7 +162,8 @@ std::vector<Connection> connections_of(const Surroundings& around) {
   std::set<model::EventId> seen;
   for (const auto* list : {&around.evidence, &around.connections})
     for (const auto& recorded : *list) {
-      const bool of_network = recorded.event.kind == EventKind::network_connect || recorded.event.kind == EventKind::network_accept;
+      const bool of_network =
+          recorded.event.kind == EventKind::network_connect || recorded.event.kind == EventKind::network_accept;
       if (of_network && seen.insert(recorded.event.id).second) events.push_back(&recorded.event);
     }
   std::ranges::sort(events, {}, in_time);
@@ -179,8 +186,8 @@ std::vector<Connection> connections_of(const Surroundings& around) {
   return out;
 }
 
-std::vector<Step> steps_of(const model::Finding& finding, const Surroundings& around, const std::vector<Process>& processes,
-                           const std::vector<Connection>& connections) {
+std::vector<Step> steps_of(const model::Finding& finding, const Surroundings& around,
+                           const std::vector<Process>& processes, const std::vector<Connection>& connections) {
   std::vector<Step> out;
   const Process* subject = subject_among(processes);
   const model::Event* start = subject_start(finding, around);
@@ -206,7 +213,8 @@ std::vector<Step> steps_of(const model::Finding& finding, const Surroundings& ar
     out.push_back(std::move(step));
   }
 
-  const auto shell = std::ranges::find_if(before.rbegin(), before.rend(), [](const Process* process) { return is_shell(process->executable); });
+  const auto shell = std::ranges::find_if(before.rbegin(), before.rend(),
+                                          [](const Process* process) { return is_shell(process->executable); });
   if (shell != before.rend()) {
     Step step{.step = "shell", .time = (*shell)->start, .facts = {}};
     put(step.facts, "shell", (*shell)->executable);
@@ -218,7 +226,8 @@ std::vector<Step> steps_of(const model::Finding& finding, const Surroundings& ar
     Step step{.step = "started", .time = subject->start, .facts = {}};
     put(step.facts, "program", subject->executable);
     const std::size_t slash = subject->executable.rfind('/');
-    if (slash != std::string::npos) put(step.facts, "folder", subject->executable.substr(0, std::max<std::size_t>(slash, 1)));
+    if (slash != std::string::npos)
+      put(step.facts, "folder", subject->executable.substr(0, std::max<std::size_t>(slash, 1)));
     put(step.facts, "path", subject->executable);
     if (!before.empty()) put(step.facts, "parent", before.back()->executable);
     put(step.facts, "command_line", subject->command_line);
@@ -242,7 +251,9 @@ std::vector<Step> steps_of(const model::Finding& finding, const Surroundings& ar
   // The process's own connection before its children's.
   const Connection* connection = nullptr;
   for (const auto& candidate : connections)
-    if (!connection || (subject && candidate.process_guid == subject->guid && connection->process_guid != subject->guid)) connection = &candidate;
+    if (!connection ||
+        (subject && candidate.process_guid == subject->guid && connection->process_guid != subject->guid))
+      connection = &candidate;
   if (connection) {
     Step step{.step = connection->initiated ? "connected" : "accepted", .time = connection->time, .facts = {}};
     put(step.facts, "address", connection->initiated ? connection->destination_address : connection->source_address);
@@ -281,11 +292,14 @@ std::vector<Step> steps_of(const model::Finding& finding, const Surroundings& ar
   if (!around.indicators.empty()) {
     // The furthest one speaks: published, else candidate, else held.
     const auto rank = [](const model::Indicator& indicator) {
-      return indicator.state == model::IndicatorState::published ? 2 : indicator.state == model::IndicatorState::candidate ? 1 : 0;
+      return indicator.state == model::IndicatorState::published   ? 2
+             : indicator.state == model::IndicatorState::candidate ? 1
+                                                                   : 0;
     };
     const auto& indicator = *std::ranges::max_element(around.indicators, {}, rank);
     Step step{.step = std::string(model::name_of(indicator.state)),
-              .time = indicator.state == model::IndicatorState::published && indicator.published ? *indicator.published : indicator.created,
+              .time = indicator.state == model::IndicatorState::published && indicator.published ? *indicator.published
+                                                                                                 : indicator.created,
               .facts = {}};
     put(step.facts, "type", std::string(model::name_of(indicator.type)));
     put(step.facts, "value", base::escape_for_display(indicator.value));

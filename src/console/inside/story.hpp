@@ -40,7 +40,8 @@ struct Connection {
 };
 
 struct Step {
-  std::string step;  // login, shell, script, started, connected, children, recorded, rule_held, candidate | held | published
+  std::string
+      step;  // login, shell, script, started, connected, children, recorded, rule_held, candidate | held | published
   std::optional<base::Time> time;
   boost::json::object facts;
 };
@@ -49,8 +50,8 @@ struct Step {
 // the last one it ran before the finding.
 std::vector<Process> processes_of(const model::Finding& finding, const Surroundings& around);
 std::vector<Connection> connections_of(const Surroundings& around);
-std::vector<Step> steps_of(const model::Finding& finding, const Surroundings& around, const std::vector<Process>& processes,
-                           const std::vector<Connection>& connections);
+std::vector<Step> steps_of(const model::Finding& finding, const Surroundings& around,
+                           const std::vector<Process>& processes, const std::vector<Connection>& connections);
 
 boost::json::object to_object(const Process& process);
 boost::json::object to_object(const Connection& connection);

@@ -58,7 +58,8 @@ base::Result<WebFiles> WebFiles::load(const base::fs::path& folder) {
     file.content = TRY(base::read_file(at->path(), kMostBytes));
     bytes += file.content.size();
     if (bytes > kMostBytes || out.files_.size() == kMostFiles)
-      return base::fail(base::Errc::too_large, fmt::format("{} holds more than {} files or {} bytes", folder.string(), kMostFiles, kMostBytes));
+      return base::fail(base::Errc::too_large, fmt::format("{} holds more than {} files or {} bytes", folder.string(),
+                                                           kMostFiles, kMostBytes));
     const std::string path = "/" + at->path().lexically_relative(folder).generic_string();
     file.type = type_of(path);
     file.etag = fmt::format("\"{}\"", base::sha256(file.content).hex().substr(0, 32));
@@ -71,7 +72,9 @@ base::Result<WebFiles> WebFiles::load(const base::fs::path& folder) {
 
 net::Response WebFiles::answer(const net::Request& request) const {
   const auto plain = [](int status, std::string text) {
-    return net::Response{.status = status, .headers = {{"Content-Type", "text/plain; charset=utf-8"}, {"Cache-Control", "no-store"}}, .body = std::move(text)};
+    return net::Response{.status = status,
+                         .headers = {{"Content-Type", "text/plain; charset=utf-8"}, {"Cache-Control", "no-store"}},
+                         .body = std::move(text)};
   };
   if (request.method != "GET" && request.method != "HEAD") {
     net::Response out = plain(405, "method not allowed\n");
@@ -98,7 +101,8 @@ void add_security_headers(net::Response& response) {
   // No HSTS: with the centre's own CA a browser would then refuse the page for a year instead of asking.
   static const net::Headers kHeaders{
       {"Content-Security-Policy",
-       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src "
+       "'self'; "
        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
       {"X-Content-Type-Options", "nosniff"},
       {"X-Frame-Options", "DENY"},

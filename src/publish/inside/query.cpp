@@ -17,7 +17,9 @@ constexpr std::size_t kMaxValues = 100;
 constexpr std::size_t kMacLength = 16;
 constexpr char kTokenVersion = 1;
 
-std::unexpected<base::Error> refuse(std::string what) { return base::fail(base::Errc::invalid_argument, std::move(what)); }
+std::unexpected<base::Error> refuse(std::string what) {
+  return base::fail(base::Errc::invalid_argument, std::move(what));
+}
 
 base::Result<std::vector<std::string>> list_of(std::string_view name, std::string_view text) {
   std::vector<std::string> out;
@@ -156,7 +158,8 @@ base::Result<Query> parse_query(std::string_view raw) {
     const auto name = percent_decoded(pair.substr(0, equals));
     const auto value = percent_decoded(equals == pair.size() ? std::string_view() : pair.substr(equals + 1));
     if (!name || !value) return refuse("the query is not percent-encoded properly");
-    if (std::ranges::find(seen, *name) != seen.end()) return refuse(fmt::format("{} is given twice", name->substr(0, 60)));
+    if (std::ranges::find(seen, *name) != seen.end())
+      return refuse(fmt::format("{} is given twice", name->substr(0, 60)));
     if (seen.size() == kMaxValues) return refuse("the query has too many parameters");
     seen.push_back(*name);
     TRY_VOID(take(query, *name, *value));
@@ -197,7 +200,9 @@ base::Result<Resumed> resume(const Query& asked, std::string_view listing, base:
   if (!asked.next) return Resumed{.query = asked, .position = std::nullopt};
   Cursor cursor = TRY(from_token(*asked.next, key));
   if (cursor.listing != listing) return refuse("next belongs to another listing");
-  const auto changed = [](const auto& given, const auto& carried, const auto& absent) { return given != absent && given != carried; };
+  const auto changed = [](const auto& given, const auto& carried, const auto& absent) {
+    return given != absent && given != carried;
+  };
   const Query none;
   const bool version_given = asked.first || asked.last || asked.all || !asked.versions.empty();
   const bool version_same = asked.first == cursor.query.first && asked.last == cursor.query.last &&

@@ -15,7 +15,7 @@
 namespace hinomi::publish::inside {
 
 struct Query {
-  std::optional<base::Time> added_after;  // exclusive
+  std::optional<base::Time> added_after;               // exclusive
   std::vector<std::string> ids, types, spec_versions;  // any of these; empty: no filter
   bool first = false, last = false, all = false;       // match[version]; with none of these and no `versions`: last
   std::vector<base::Time> versions;                    // whole milliseconds
