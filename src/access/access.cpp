@@ -359,6 +359,7 @@ std::optional<Sensor> Access::sensor(const model::SensorId& id) const {
 std::vector<Sensor> Access::sensors() const {
   const base::Lock lock(mutex_);
   std::vector<Sensor> out;
+  out.reserve(state_.sensors.size());
   for (const auto& [id, sensor] : state_.sensors) out.push_back(sensor);
   return out;
 }
@@ -376,6 +377,7 @@ bool Access::has_organisation(const model::OrganisationId& organisation) const {
 std::vector<Account> Access::accounts() const {
   const base::Lock lock(mutex_);
   std::vector<Account> out;
+  out.reserve(state_.accounts.size());
   for (const auto& [name, account] : state_.accounts) out.push_back(account);
   return out;
 }

@@ -119,7 +119,7 @@ milliseconds Uplink::step() {
   if (!result) return wait_after(result.error());
   failures_in_a_row_ = 0;
   const base::Lock lock(mutex_);
-  status_.trouble.clear();
+  status_.trouble = renewal_trouble_;
   status_.state = *result ? UplinkState::sending : UplinkState::idle;
   return *result ? milliseconds(0) : options_.idle;
 }
@@ -200,31 +200,30 @@ void Uplink::renew_if_due() {
   const std::int64_t third = (validity_.not_after.nanoseconds - validity_.not_before.nanoseconds) / 3;
   if (now.nanoseconds < validity_.not_after.nanoseconds - third || now < next_renewal_) return;
   next_renewal_ = now.plus_seconds(3600);  // if it fails, not with every batch
-  const auto note = [this](const base::Error& error) {
-    const base::Lock lock(mutex_);
-    status_.trouble = "renewing the certificate: " + error.what;
-  };
-  const auto key = LinkKey::parse(content_.link_key_pem);
-  if (!key) return note(key.error());
+  const base::Status renewed = renew();
+  renewal_trouble_ = renewed ? "" : "renewing the certificate: " + renewed.error().what;
+}
+
+base::Status Uplink::renew() {
+  const LinkKey key = TRY(LinkKey::parse(content_.link_key_pem));
   const auto response = ask({.method = "POST",
                              .path = "/v1/renew",
                              .headers = {{"Content-Type", "application/json"}},
-                             .body = json::serialize(json::object{{"request", key->request_pem()}})});
-  if (!response) return note(response.error().error);
-  const auto object = parse_object(response->body);
-  const json::value* certificate = object ? object->if_contains("certificate") : nullptr;
+                             .body = json::serialize(json::object{{"request", key.request_pem()}})});
+  if (!response) return base::fail(response.error().error);
+  const json::object object = TRY(parse_object(response->body));
+  const json::value* certificate = object.if_contains("certificate");
   if (!certificate || !certificate->is_string())
-    return note({Errc::malformed, "the centre's answer holds no certificate"});
+    return base::fail(Errc::malformed, "the centre's answer holds no certificate");
   const std::string pem(certificate->get_string());
-  const auto validity = validity_of(pem);
-  if (!validity) return note(validity.error());
-  const base::Status saved = folder_.save_certificate(pem);
-  if (!saved) return note(saved.error());
+  const Validity validity = TRY(validity_of(pem));
+  TRY_VOID(folder_.save_certificate(pem));
   content_.certificate_pem = pem;
-  validity_ = *validity;
+  validity_ = validity;
   client_.reset();
   const base::Lock lock(mutex_);
   status_.certificate_not_after = validity_.not_after;
+  return {};
 }
 
 std::expected<bool, Uplink::Trouble> Uplink::exchange() {

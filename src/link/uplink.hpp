@@ -94,6 +94,7 @@ class Uplink final {
   std::expected<void, Trouble> synchronise(std::uint64_t leaves);
   std::expected<net::Response, Trouble> ask(const net::Request& request);
   void renew_if_due();
+  base::Status renew();
   std::chrono::milliseconds wait_after(const Trouble& trouble);
 
   UplinkOptions options_;
@@ -111,6 +112,7 @@ class Uplink final {
   std::uint64_t accepted_size_ = 0;    // tree size that the centre accepted last
   unsigned failures_in_a_row_ = 0;
   base::Time next_renewal_;
+  std::string renewal_trouble_;
   mutable base::Mutex mutex_;
   UplinkStatus status_ HINOMI_GUARDED_BY(mutex_);
 };
