@@ -7,7 +7,7 @@
 
 namespace hinomi::access {
 namespace {
-constexpr std::size_t kLimit = 64U << 10;
+constexpr std::size_t kLimit = 16U << 20;  // an act of rules holds the rules
 }
 
 base::Bytes encode(const Act& act) {
@@ -21,7 +21,7 @@ base::Bytes encode(const Act& act) {
 }
 
 base::Result<Act> decode_act(base::ByteView bytes) {
-  if (bytes.size() > kLimit) return base::fail(base::Errc::too_large, "an act may be 64 KiB long");
+  if (bytes.size() > kLimit) return base::fail(base::Errc::too_large, "an act may be 16 MiB long");
   Act act;
   std::uint32_t version = 0;
   try {

@@ -1,0 +1,17 @@
+// The centre as a running program.
+// Owns: everything it is made of. Threads: serve() blocks until SIGTERM or SIGINT. Fails: what a room says at start.
+#pragma once
+
+#include <config.hpp>
+
+namespace hinomi::centre {
+
+struct ServeOptions {
+  bool print_login = false;  // the first start's login link, also when nobody sits at a terminal
+};
+base::Status serve(const Config& config, const ServeOptions& options);
+
+// Reads everything that serve() would read, changes nothing.
+base::Status check(const Config& config);
+
+}  // namespace hinomi::centre
