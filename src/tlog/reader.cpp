@@ -30,6 +30,7 @@ struct LogReader::State {
   Result<Signed> read_checkpoint() const;
   Status start(std::uint64_t size);
   Result<std::uint64_t> follow(const Signed& target);
+  Result<std::uint64_t> leap(const Signed& last, const Signed& target);
 };
 
 Result<Signed> LogReader::State::read_checkpoint() const {
@@ -83,13 +84,16 @@ Result<std::uint64_t> LogReader::State::follow(const Signed& target) {
     reading->seek(replayed->end);
     if (next.size() >= size) break;
     // The group is not in this segment: if nothing is wrong here, the next one begins where this ends.
-    auto opened = replayed->at_end ? SegmentStream::open(folder, next.size())
-                                   : Result<SegmentStream>(fail(Errc::corrupt, replayed->damage));
-    auto begun = opened ? opened->begin(next.size()) : Result<Frontier>(fail(opened.error()));
-    if (!begun || begun->root() != next.root())
-      return back({.code = Errc::corrupt,
-                   .what = fmt::format("{}: entry {}: {}", segment_name(current), next.size(),
-                                       begun ? "the next segment continues another tree" : begun.error().what)});
+    const auto wrong = [&](std::string_view what) {
+      return back(
+          {.code = Errc::corrupt, .what = fmt::format("{}: entry {}: {}", segment_name(current), next.size(), what)});
+    };
+    if (!replayed->at_end) return wrong(replayed->damage);
+    auto opened = SegmentStream::open(folder, next.size());
+    if (!opened) return back(opened.error());
+    const auto begun = opened->begin(next.size());
+    if (!begun) return wrong(begun.error().what);
+    if (begun->root() != next.root()) return wrong("the next segment continues another tree");
     current = next.size();
     begun_stream = std::move(*opened);
     reading = &*begun_stream;
@@ -105,6 +109,23 @@ Result<std::uint64_t> LogReader::State::follow(const Signed& target) {
   change.frontier = std::move(next);
   change.checkpoint = target;
   view.publish(std::move(change));
+  return size;
+}
+
+// For a reader so far behind that retention took a segment it had not read: begins at the newest one, and asks the tiles
+// whether that tree continues the one read before.
+Result<std::uint64_t> LogReader::State::leap(const Signed& last, const Signed& target) {
+  State fresh(folder, origin, key);
+  TRY_VOID(fresh.start(target.checkpoint.size));
+  const std::uint64_t size = TRY(fresh.follow(target));
+  const Hash root = TRY(fresh.view.root(last.checkpoint.size));
+  if (root != last.checkpoint.root)
+    return fail(Errc::conflict,
+                fmt::format("the signed checkpoint of {} entries does not follow from what was read", size));
+  frontier = std::move(fresh.frontier);
+  stream = std::move(fresh.stream);
+  segment = fresh.segment;
+  view.adopt(fresh.view);
   return size;
 }
 
@@ -138,6 +159,7 @@ Result<std::uint64_t> LogReader::refresh() {
     return last.checkpoint.size;
   }
   auto size = s.follow(*target);
+  if (!size && size.error().code == Errc::not_found) size = s.leap(last, *target);
   if (!size) return fail(size.error().within(s.folder.string()));
   return size;
 }

@@ -277,7 +277,7 @@ Status TileLog::State::rotate() {
   Bytes index;
   for (const std::uint64_t offset : view.newest_offsets()) base::put_u64le(index, offset);
   base::put_u64le(index, committed);
-  TRY_VOID(write_derived(folder, fmt::format("segments/{:016x}.idx", segment), index, options.mode));
+  TRY_VOID(tiles.file(fmt::format("segments/{:016x}.idx", segment), index));
   if (const Status synced = tiles.sync(options.sync); !synced) {
     poisoned =
         Error{.code = Errc::io, .what = "an earlier sync failed; the log must be opened again: " + synced.error().what};

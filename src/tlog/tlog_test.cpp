@@ -569,6 +569,23 @@ TEST(LogReader, follows_a_writer_over_groups_and_segments) {
   EXPECT_EQ(reader->leaf(3).value(), leaf_at(3));
 }
 
+TEST(LogReader, leaps_over_segments_that_expired_before_it_read_them) {
+  const Folder folder;
+  auto log = open_log(folder.path(), small(2000));
+  grow(*log, 5);
+  const auto reader = LogReader::open(folder.path(), std::string(kOrigin), key().verifier()).value();
+  for (int i = 0; i < 80; ++i) grow(*log, 9);
+  const std::uint64_t first = log->drop_payloads_before(700).value();
+  const auto size = reader->refresh();
+  ASSERT_TRUE(size.has_value()) << size.error().what;
+  ASSERT_EQ(*size, log->size());
+  EXPECT_EQ(reader->leaf(300).value(), leaf_at(300));
+  EXPECT_EQ(reader->payload(300).error().code, Errc::not_found);
+  EXPECT_EQ(reader->payload(first).value(), payload_at(first));
+  grow(*log, 3);
+  EXPECT_EQ(reader->refresh().value(), log->size());
+}
+
 TEST(LogReader, needs_no_partial_tiles) {
   const Folder folder;
   Options options = small();

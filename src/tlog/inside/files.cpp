@@ -34,17 +34,21 @@ Status write_derived(const fs::path& folder, const std::string& name, ByteView c
   const fs::path target = folder / name;
   base::Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file.is_open()) return fail(base::error_from_errno(errno, fmt::format("creating {}", temporary.string())));
+  const auto give_up = [&](base::Error error) {
+    ::unlink(temporary.c_str());  // on a full disk its bytes are wanted
+    return fail(std::move(error));
+  };
   if (::fchmod(file.get(), mode) != 0)
-    return fail(base::error_from_errno(errno, fmt::format("setting the mode of {}", temporary.string())));
+    return give_up(base::error_from_errno(errno, fmt::format("setting the mode of {}", temporary.string())));
   if (const auto written = base::write_all(file.get(), content); !written)
-    return fail(written.error().within(target.string()));
+    return give_up(written.error().within(target.string()));
   file.close();
   if (::rename(temporary.c_str(), target.c_str()) == 0) return {};
   if (errno == ENOENT) {
-    TRY_VOID(make_log_folder(target.parent_path(), mode));
+    if (const Status made = make_log_folder(target.parent_path(), mode); !made) return give_up(made.error());
     if (::rename(temporary.c_str(), target.c_str()) == 0) return {};
   }
-  return fail(base::error_from_errno(errno, fmt::format("replacing {}", target.string())));
+  return give_up(base::error_from_errno(errno, fmt::format("replacing {}", target.string())));
 }
 
 Status TileFiles::write(std::string name, unsigned width, ByteView content) {
@@ -61,6 +65,12 @@ Status TileFiles::tile(unsigned level, std::uint64_t index, unsigned width, Byte
 
 Status TileFiles::entries(std::uint64_t index, unsigned width, ByteView bundle) {
   return write(proof::entries_path(index, width), width, bundle);
+}
+
+Status TileFiles::file(std::string name, ByteView content) {
+  TRY_VOID(write_derived(folder_, name, content, mode_));
+  unsynced_.push_back(std::move(name));
+  return {};
 }
 
 Status TileFiles::sync(const std::function<int(int)>& sync) {

@@ -25,11 +25,13 @@ class TileFiles final : public TileSink {
   TileFiles(base::fs::path folder, unsigned mode) : folder_(std::move(folder)), mode_(mode) {}
   base::Status tile(unsigned level, std::uint64_t index, unsigned width, base::ByteView hashes) override;
   base::Status entries(std::uint64_t index, unsigned width, base::ByteView bundle) override;
+  // Another file that follows from segments and does not change.
+  base::Status file(std::string name, base::ByteView content);
   // Removes the partial forms of the tiles that became full since the last call, or forgets them.
   void remove_partials();
   void forget() { full_.clear(); }
-  // Makes everything that became full since the last call durable, file by file: syncfs(2) would wait for all that others
-  // write to the same file system, too. `sync` as fdatasync(2).
+  // Makes every full tile and other file written since the last call durable, file by file: syncfs(2) would wait for all
+  // that others write to the same file system, too. `sync` as fdatasync(2).
   base::Status sync(const std::function<int(int)>& sync);
 
  private:

@@ -86,6 +86,25 @@ void View::publish(Change change) {
   if (change.checkpoint) checkpoint_ = std::move(*change.checkpoint);
 }
 
+void View::adopt(View& other) {
+  Frontier frontier;
+  std::vector<SegmentFile> segments;
+  std::vector<std::uint64_t> offsets;
+  Signed checkpoint;
+  {
+    const Lock lock(other.mutex_);
+    frontier = std::move(other.frontier_);
+    segments = std::move(other.segments_);
+    offsets = std::move(other.offsets_);
+    checkpoint = std::move(other.checkpoint_);
+  }
+  const Lock lock(mutex_);
+  frontier_ = std::move(frontier);
+  segments_ = std::move(segments);
+  offsets_ = std::move(offsets);
+  checkpoint_ = std::move(checkpoint);
+}
+
 void View::set_segments(std::vector<SegmentFile> segments) {
   const Lock lock(mutex_);
   segments_ = std::move(segments);

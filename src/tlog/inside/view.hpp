@@ -27,6 +27,8 @@ class View {
     std::optional<Signed> checkpoint;
   };
   void publish(Change change);
+  // Takes over what another view of the same log holds; readers see all of it at once.
+  void adopt(View& other);
   void set_segments(std::vector<SegmentFile> segments);
   void drop_segments_before(std::uint64_t first);
 
