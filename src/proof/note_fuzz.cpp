@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (const auto open = hinomi::proof::open_note(input, known))
     HINOMI_CHECK(!open->signed_by.empty() && hinomi::proof::is_valid_note_text(open->text));
   if (const auto key = hinomi::proof::VerifierKey::parse(input))
-    HINOMI_CHECK(hinomi::proof::VerifierKey::parse(key->text()) == *key);
+    HINOMI_CHECK(*hinomi::proof::VerifierKey::parse(key->text()) == *key);
   if (const auto key = hinomi::proof::SigningKey::parse(input))
     HINOMI_CHECK(hinomi::proof::SigningKey::parse(key->text())->verifier() == key->verifier());
   return 0;

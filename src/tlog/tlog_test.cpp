@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <csignal>
 #include <thread>
 
 namespace hinomi::tlog {
@@ -540,6 +542,52 @@ TEST(FullDisk, fails_the_group_whole_and_leaves_the_log_usable) {
   ASSERT_TRUE(WIFEXITED(status)) << status;
   if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no permission to mount a small file system";
   EXPECT_EQ(WEXITSTATUS(status), 0) << "the step of fill_a_disk that failed";
+}
+
+// A child that commits groups for ever and says each new size through a pipe; never returns.
+[[noreturn]] void commit_for_ever(const fs::path& folder, int says) {
+  auto opened = TileLog::open(folder, small(4000), key());
+  if (!opened) ::_exit(1);
+  TileLog& log = **opened;
+  while (true) {
+    const std::uint64_t count = 1 + log.size() % 7;
+    for (std::uint64_t i = 0; i < count; ++i)
+      if (!log.append(leaf_at(log.size() + i), payload_at(log.size() + i))) ::_exit(2);
+    if (!log.commit()) ::_exit(3);
+    const std::uint64_t size = log.size();
+    if (::write(says, &size, sizeof size) != sizeof size) ::_exit(4);
+  }
+}
+
+TEST(Killed, at_any_moment_it_keeps_what_it_had_committed_once) {
+  const Folder folder;
+  open_log(folder.path(), small(4000));  // here, so that all children share the key
+  std::uint64_t acknowledged = 0;
+  for (int round = 0; round < 40; ++round) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    const base::Descriptor hears(ends[0]);
+    base::Descriptor says(ends[1]);
+    const pid_t child = ::fork();
+    if (child == 0) commit_for_ever(folder.path(), says.get());
+    says.close();
+    // Killed right behind the n-th word: wherever the child has got to by then.
+    std::uint64_t size = 0;
+    for (int n = 0; n < 1 + round % 9; ++n) {
+      if (::read(hears.get(), &size, sizeof size) != sizeof size) break;
+      acknowledged = size;
+    }
+    ASSERT_EQ(::kill(child, SIGKILL), 0);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself: " << WEXITSTATUS(status);
+    while (::read(hears.get(), &size, sizeof size) == sizeof size) acknowledged = size;
+    const auto log = open_log(folder.path(), small(4000));
+    ASSERT_NE(log, nullptr);
+    ASSERT_GE(log->size(), acknowledged);
+    expect_holds(*log, log->size());
+    ASSERT_TRUE(audit(folder.path()).has_value());
+  }
 }
 
 TEST(LogReader, follows_a_writer_over_groups_and_segments) {
