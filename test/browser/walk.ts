@@ -1,10 +1,11 @@
 // Drives the console's pages in Debian's Chromium against a running centre, as its readers do: in both languages, on a
 // laptop and on a phone, by mouse and by keyboard alone. test/browser/run starts the centre and calls this.
 //
-//   node walk.ts --address URL --link LOGIN_LINK [--ca FILE] [--mark WORD] [--demo COMMAND] [--screenshots FOLDER]
+//   HINOMI_LINK=LOGIN_LINK node walk.ts --address URL [--ca FILE] [--demo COMMAND] [--screenshots FOLDER]
 //
+//   HINOMI_LINK  the login link, not in the arguments: the sensor would see it there, and everybody who may read events
 //   --ca    the centre's CA certificate: the server's certificate is checked against it, and Chromium is told that one key
-//   --mark  a word in the arguments of a program that was started with hostile arguments; its event must be there
+//   HINOMI_MARK  a word in the arguments of a program that was started with hostile arguments; its event must be there
 //   --demo  a command that causes findings, and prints the titles of the rules that should hold
 import { spawn } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
@@ -15,12 +16,13 @@ import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { axe_source, chromium, messages } from './modules.ts';
 
 const { values: options } = parseArgs({
-  options: { address: { type: 'string' }, link: { type: 'string' }, ca: { type: 'string' }, mark: { type: 'string' }, demo: { type: 'string' }, screenshots: { type: 'string' } },
+  options: { address: { type: 'string' }, ca: { type: 'string' }, demo: { type: 'string' }, screenshots: { type: 'string' } },
 });
 const address = (options.address ?? '').replace(/\/$/, '');
-const link = options.link ?? '';
+const link = process.env['HINOMI_LINK'] ?? '';
+const mark = process.env['HINOMI_MARK'] ?? '';
 if (address === '' || link === '') {
-  console.error('error: --address and --link are needed');
+  console.error('error: --address and HINOMI_LINK are needed');
   process.exit(2);
 }
 
@@ -288,10 +290,10 @@ try {
   });
 
   await test('hostile arguments are shown, and do nothing', async () => {
-    if (!options.mark) throw new Skip('no program was started with hostile arguments');
+    if (mark === '') throw new Skip('no program was started with hostile arguments');
     await page.goto(`${address}/live`);
-    await page.getByLabel(text('en', 'filter.text')).fill(options.mark);
-    const row = page.locator('.events > li').filter({ hasText: options.mark }).first();
+    await page.getByLabel(text('en', 'filter.text')).fill(mark);
+    const row = page.locator('.events > li').filter({ hasText: mark }).first();
     await row.waitFor();
     await row.getByRole('button').first().click();
     const shown = await row.innerText();
