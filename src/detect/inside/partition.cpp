@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 namespace hinomi::detect::inside {
 namespace {
@@ -19,6 +20,8 @@ struct Witness {
 
 // What one field's automaton may hold; tests beyond it are tried on every value (slower, same answer).
 constexpr std::size_t kMaxLiteralBytes = 512U << 10;
+// Literals that one regular expression may wait for.
+constexpr std::size_t kMaxAtoms = 256;
 
 // The parts of a slot that are still growing.
 struct SlotDraft {
@@ -190,14 +193,34 @@ class PartitionCompiler {
     const bool ascii = std::ranges::all_of(atoms, [](const std::string& atom) {
       return std::ranges::all_of(atom, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     });
+    if (atoms.empty() || atoms.size() > kMaxAtoms || !unfiltered.empty() || !ascii) {
+      draft.slot.always_checked.push_back(check);
+      return 0.5;
+    }
+    // Not all of them need to be waited for: those are left out, the shortest first, with which alone the expression
+    // could still not match.
+    std::vector<int> order(atoms.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::sort(order, {},
+                      [&](int atom) { return std::pair(atoms[static_cast<std::size_t>(atom)].size(), atom); });
+    std::vector<int> left_out;
+    std::vector<std::string> awaited;
+    for (const int atom : order) {
+      left_out.push_back(atom);
+      std::vector<int> possible;
+      filter.AllPotentials(left_out, &possible);
+      if (possible.empty()) continue;
+      left_out.pop_back();
+      awaited.push_back(atoms[static_cast<std::size_t>(atom)]);
+    }
     std::size_t bytes = draft.literal_bytes;
-    for (const std::string& atom : atoms) bytes += atom.size();
-    if (atoms.empty() || !unfiltered.empty() || !ascii || bytes > kMaxLiteralBytes) {
+    for (const std::string& atom : awaited) bytes += atom.size();
+    if (bytes > kMaxLiteralBytes) {
       draft.slot.always_checked.push_back(check);
       return 0.5;
     }
     double cost = 0;
-    for (const std::string& atom : atoms) {
+    for (const std::string& atom : awaited) {
       add_literal(draft, fold(atom), {.predicate = predicate, .check = check, .place = Place::anywhere});
       cost += rarity(atom.size());
     }
