@@ -92,8 +92,9 @@ inline std::string make_rule(Choices& choices, unsigned number) {
     if (modifier == "|gt" || modifier == "|lte") return std::to_string(choices.below(4));
     if (modifier.starts_with("|fieldref")) return std::string(choices.one_of(fields));
     if (modifier.starts_with("|re")) {
-      constexpr std::array<std::string_view, 8> expressions{"ab",     "a.b",      "^a",    "b$",
-                                                            "(ab|k)", "[a-b]{2}", "a\\d?", "É"};
+      constexpr std::array<std::string_view, 14> expressions{
+          "ab",     "a.b",    "^a",          "b$",      "(ab|k)", "[a-b]{2}",  "a\\d?",
+          "\u00c9", "ab.*kb", "(aB|/a).*-a", "aa|abab", "^/.*ab", "(ab){2}k?", "b(a|-)b.*\u706b"};
       return quoted(std::string(choices.one_of(expressions)));
     }
     if (modifier.empty() && choices.below(12) == 0) return "null";
