@@ -58,7 +58,8 @@ function Detail({ detail }: { detail: FindingDetail }) {
   const tactics = finding.rule.tags.map(tactic_key).filter((key) => key !== null);
   const when = parse_time(finding.source_time);
   const facts = {
-    user: show(subject?.user || t('advice.somebody')),
+    // "root" is nobody whom one could ask.
+    user: subject?.user === 'root' ? t('advice.administrator') : show(subject?.user || t('advice.somebody')),
     host: show(finding.host_name),
     time: when ? full_time(when, language) : '',
     organisation: show(finding.organisation),

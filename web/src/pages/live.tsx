@@ -31,7 +31,7 @@ export function LivePage() {
   const [kind, set_kind] = useState('');
   const [host, set_host] = useState('');
   const hosts = useAnswer<{ hosts: Host[] }>('/hosts', {}, paused ? 0 : 5000);
-  const total = useRef<{ at: number; events: number } | null>(null);
+  const totals = useRef<{ at: number; events: number }[]>([]);
 
   useEffect(() => {
     const timer = setTimeout(() => set_wanted_text(text.trim()), 300);
@@ -47,9 +47,10 @@ export function LivePage() {
       try {
         const answer = await get<Status>('/status', {}, stop.signal);
         const at = Date.now();
-        const before = total.current;
-        total.current = { at, events: answer.counts.events };
-        const rate = before && at > before.at && at - before.at < 10_000
+        // Batches come every so often: over three seconds the count is a rate again.
+        totals.current = [...totals.current.filter((one) => at - one.at < 4000), { at, events: answer.counts.events }];
+        const before = totals.current[0];
+        const rate = before && at > before.at
           ? Math.max(0, (answer.counts.events - before.events) / ((at - before.at) / 1000))
           : answer.events_per_second;
         set_status(answer);
