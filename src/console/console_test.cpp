@@ -313,6 +313,19 @@ TEST_F(ConsoleTest, a_foreign_page_can_do_nothing_with_somebodys_cookie) {
   EXPECT_EQ(as("analyst", "POST", path).status(), 200) << "an API key is no cookie: no page can send it";
 }
 
+TEST(Hosts, the_port_of_https_may_be_left_out_and_no_other) {
+  Centre centre({.hosts = {"Hinomi.test:443", "[::1]:443", "other.test:8443"}});
+  const auto status = [&](std::string host) {
+    auto request = request_of("GET", "/api/v1/session");
+    request.headers = {{"Host", std::move(host)}};
+    return centre.console->handle(request).status;
+  };
+  for (const char* ours : {"hinomi.test", "hinomi.test:443", "HINOMI.TEST", "[::1]", "other.test:8443"})
+    EXPECT_EQ(status(ours), 401) << ours;
+  for (const char* not_ours : {"other.test", "hinomi.test:8443", "test", ":443", "x.hinomi.test"})
+    EXPECT_EQ(status(not_ours), 421) << not_ours;
+}
+
 TEST_F(ConsoleTest, until_there_is_an_account_only_this_machine_may_ask) {
   centre_.gate.accounts.clear();
   for (const char* near : {"127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"}) {
