@@ -7,8 +7,10 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hinomi;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
-  if (const auto leaf = consent::decode_leaf(input); leaf && consent::decode_leaf(consent::encode(*leaf)) != *leaf)
-    __builtin_trap();
+  if (const auto leaf = consent::decode_leaf(input)) {
+    const auto again = consent::decode_leaf(consent::encode(*leaf));
+    if (!again || !(*again == *leaf)) __builtin_trap();
+  }
   if (const auto record = consent::decode_record(input)) {
     (void)consent::decompress_frame(record->frame);
   }

@@ -4,8 +4,10 @@
 
 #include <fmt/core.h>
 #include <sys/stat.h>
+#include <protozero/pbf_writer.hpp>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace hinomi::consent {
@@ -20,6 +22,7 @@ using model::Event;
 using model::EventKind;
 
 constexpr std::size_t kSalt = 32;
+constexpr protozero::pbf_tag_type kEventsOfList = 1;  // schema/hinomi/v1/event.proto, EventList
 constexpr std::size_t kMaxLosses = 64;  // kinds of loss remembered at a time; more are summed up as "other"
 constexpr std::int64_t kRetryNanoseconds = 1'000'000'000;
 constexpr std::uint64_t kSegmentsInSpool = 8;  // at least, so that what goes at a time is a small part of it
@@ -163,9 +166,13 @@ Result<Recorded> Ledger::record(std::vector<Event> events) {
   Recorded out;
   std::vector<Event> passed;
   passed.reserve(events.size());
+  const bool is_in_force = clock_.now() < filter_.manifest().valid_until();
   for (Event& event : events) {
     const EventKind kind = event.kind;
-    if (filter_.filter(event)) {
+    // A manifest that has run out allows nothing but to say that something is missing.
+    const bool may_pass =
+        is_in_force || kind == EventKind::loss || kind == EventKind::sensor_start || kind == EventKind::sensor_stop;
+    if (filter_.filter(event) && may_pass) {
       passed.push_back(std::move(event));
     } else {
       ++withheld_[kind];
@@ -189,28 +196,28 @@ Result<std::vector<Ledger::Piece>> Ledger::cut(std::vector<Event> events) const 
   std::vector<Piece> out;
   std::size_t at = 0;
   std::size_t most = limits_.events_per_frame;
+  std::string one;
   while (at < events.size()) {
     Piece piece;
-    std::string one;
-    std::size_t bytes = 0;
-    while (at < events.size() && piece.events.size() < most) {
+    std::string content;  // an EventList
+    protozero::pbf_writer list(content);
+    const std::size_t begin = at;
+    for (; at < events.size() && at - begin < most; ++at) {
       one.clear();
       model::encode(events[at], one);
-      if (!piece.events.empty() && bytes + one.size() > limits_.content_bytes) break;
-      bytes += one.size() + 8;
-      piece.events.push_back(std::move(events[at]));
-      ++at;
+      if (at > begin && content.size() + one.size() > limits_.content_bytes) break;
+      list.add_message(kEventsOfList, one);
     }
-    piece.frame = compress_frame(model::encode_events(piece.events));
+    piece.frame = compress_frame(content);
     if (piece.frame.size() > limits_.frame_bytes) {
-      if (piece.events.size() == 1)
-        return fail(Errc::too_large, fmt::format("an event of {} bytes does not fit a frame", bytes));
+      if (at - begin == 1)
+        return fail(Errc::too_large, fmt::format("an event of {} bytes does not fit a frame", content.size()));
       // Hardly compressible: the same events again in smaller pieces.
-      at -= piece.events.size();
-      most = std::max<std::size_t>(1, piece.events.size() / 2);
-      std::ranges::move(piece.events, events.begin() + static_cast<std::ptrdiff_t>(at));
+      most = std::max<std::size_t>(1, (at - begin) / 2);
+      at = begin;
       continue;
     }
+    std::ranges::move(std::span(events).subspan(begin, at - begin), std::back_inserter(piece.events));
     out.push_back(std::move(piece));
   }
   return out;

@@ -316,6 +316,19 @@ TEST(Ledger, refuses_a_manifest_for_another_organisation) {
   EXPECT_EQ(f.open().error().code, Errc::forbidden);
 }
 
+TEST(Ledger, records_no_more_events_when_its_manifest_has_run_out_but_counts_them) {
+  Fixture f;
+  const auto ledger = *f.open();
+  ASSERT_TRUE(ledger->record({f.process("/bin/a")}));
+  f.clock.time = *base::Time::parse_rfc3339("2027-01-01T00:00:00Z");
+  const auto recorded = ledger->record({f.process("/bin/b")});
+  ASSERT_TRUE(recorded);
+  EXPECT_EQ(recorded->events, 0u);
+  EXPECT_EQ(recorded->withheld, 1u);
+  ASSERT_TRUE(ledger->heartbeat());
+  EXPECT_EQ(f.reader()->open_entry(1)->leaf.withheld, (Counts{{EventKind::process_start, 1}}));
+}
+
 TEST(Ledger, has_one_writer) {
   Fixture f;
   const auto ledger = f.open();

@@ -26,6 +26,7 @@
 #include <functional>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 namespace hinomi::sensor {
 namespace {
@@ -247,6 +248,23 @@ TEST(Notes, that_are_links_or_too_large_are_not_read) {
   EXPECT_EQ(*read_untrusted(folder.path() / "secret", 10), "s");
 }
 
+// Ends its process when the test does, however it does.
+struct Child {
+  pid_t pid = -1;
+  explicit Child(pid_t started) : pid(started) {}
+  ~Child() { end(SIGKILL); }
+  // The wait status; 0 if it was ended before.
+  int end(int signal) {
+    int status = 0;
+    if (pid < 0) return 0;
+    ::kill(pid, signal);
+    ::waitpid(std::exchange(pid, -1), &status, 0);
+    return status;
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+};
+
 // A machine that is enrolled with a centre which is never asked.
 struct Machine {
   Folder folder;
@@ -289,7 +307,8 @@ struct Machine {
     return run(arguments);
   }
   // Looks again and again, as the ledger grows, for an event; false after ten seconds.
-  [[nodiscard]] bool ledger_comes_to_hold(const std::function<bool(const model::Event&)>& is_it) const {
+  [[nodiscard]] bool ledger_comes_to_hold(
+      const std::function<bool(const model::Event&)>& is_it, const std::function<void()>& meanwhile = [] {}) const {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     std::uint64_t next = 0;
     std::unique_ptr<consent::LedgerReader> reader;
@@ -303,6 +322,7 @@ struct Machine {
             for (const model::Event& event : entry->events)
               if (is_it(event)) return true;
       }
+      meanwhile();
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     return false;
@@ -330,13 +350,18 @@ TEST(Sensor, takes_a_process_from_the_kernel_into_the_ledger_and_stops_in_good_o
   const Machine machine;
   ASSERT_EQ(machine.sensor({"manifest", "sign", machine.manifest_file(1, "null").string()}).code, 0);
   const std::string log = (machine.folder.path() / "probe.log").string();
-  const pid_t probe = ::fork();
-  if (probe == 0) {
-    const int file = ::open(log.c_str(), O_CREAT | O_WRONLY, 0600);
-    ::dup2(file, STDERR_FILENO);
-    ::execl((kBin / "hinomi-probe").c_str(), "hinomi-probe", "--config", machine.config.c_str(), nullptr);
-    ::_exit(127);
-  }
+  const auto start = [&] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const int file = ::open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
+      ::dup2(file, STDERR_FILENO);
+      ::execl((kBin / "hinomi-probe").c_str(), "hinomi-probe", "--config", machine.config.c_str(), nullptr);
+      ::_exit(127);
+    }
+    return child;
+  };
+  Child first_run{start()};
+  const pid_t probe = first_run.pid;
   const auto kind_is = [](model::EventKind kind) {
     return [kind](const model::Event& event) { return event.kind == kind; };
   };
@@ -388,9 +413,7 @@ TEST(Sensor, takes_a_process_from_the_kernel_into_the_ledger_and_stops_in_good_o
   EXPECT_NE(running.text.find("sched_process_exec"), std::string::npos) << running.text;
   EXPECT_EQ(running.code, 1) << "the uplink does not run";
 
-  ::kill(probe, SIGTERM);
-  int status = 0;
-  ::waitpid(probe, &status, 0);
+  const int status = first_run.end(SIGTERM);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << *base::read_file(log);
   EXPECT_TRUE(machine.ledger_comes_to_hold(kind_is(model::EventKind::sensor_stop)));
   const Output verified = machine.sensor({"ledger", "verify", "--json"});
@@ -402,6 +425,23 @@ TEST(Sensor, takes_a_process_from_the_kernel_into_the_ledger_and_stops_in_good_o
   EXPECT_EQ(listed.code, 0) << listed.text;
   const Output opened = machine.sensor({"ledger", "open", "0"});
   EXPECT_NE(opened.text.find("sensor_start"), std::string::npos) << opened.text;
+
+  // Killed at any moment, again and again: what was committed stays, and each start goes on from it.
+  for (int round = 0; round < 5; ++round) {
+    const base::Bytes before = machine.sensor({"ledger", "verify", "--json"}).text;
+    Child victim{start()};
+    const std::string sign_of_life = "life-" + base::to_hex(base::SystemRandom().bytes(8));
+    ASSERT_TRUE(machine.ledger_comes_to_hold(
+        [&](const model::Event& event) {
+          return event.bytes(model::Field::process_arguments).find(sign_of_life) != std::string_view::npos;
+        },
+        [&] { run({"/bin/echo", sign_of_life}); }))
+        << *base::read_file(log);
+    victim.end(SIGKILL);
+    const Output after = machine.sensor({"ledger", "verify", "--json"});
+    EXPECT_EQ(after.code, 0) << after.text;
+    EXPECT_NE(after.text, before);
+  }
 
   // The secret is nowhere on disk.
   for (const auto& entry : base::fs::recursive_directory_iterator(machine.folder.path())) {

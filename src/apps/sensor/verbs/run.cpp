@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <boost/json.hpp>
 
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -118,7 +119,9 @@ Result<int> run_uplink(const Context& context) {
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(027);
   const Config& config = context.config;
-  const Files files(config.data);
+  // From inside the folder, so that the uplink's account need not be able to walk there.
+  if (::chdir(config.data.c_str()) != 0) return fail(base::error_from_errno(errno, "entering " + config.data.string()));
+  const Files files(".");
   const consent::Trust trust = TRY(read_trust(files));
   const proof::VerifierKey ledger_key = TRY(read_ledger_verifier(files));
   std::optional<net::Proxy> proxy;
