@@ -85,7 +85,7 @@ struct TileLog::State {
   Result<std::optional<Signed>> read_checkpoint() const;
   Status recover();
   Status check_finished(const std::vector<SegmentFile>& segments) const;
-  Status cut_tail(SegmentStream& stream, const Replay& replayed, std::uint64_t signed_size);
+  Status cut_tail(SegmentStream& stream, const Replay& replayed, std::uint64_t signed_size) const;
 
   // --- writing
   Status sync_file(std::string_view what);
@@ -137,7 +137,7 @@ Status TileLog::State::check_finished(const std::vector<SegmentFile>& segments) 
 
 // What stands behind the last whole group: a torn write of a group that nobody was told of is cut; else it is
 // corruption.
-Status TileLog::State::cut_tail(SegmentStream& stream, const Replay& replayed, std::uint64_t signed_size) {
+Status TileLog::State::cut_tail(SegmentStream& stream, const Replay& replayed, std::uint64_t signed_size) const {
   const auto corrupt = [&](std::string_view why) {
     return fail(Errc::corrupt, fmt::format("{}: entry {} (byte {}): {}, and {}", segment_name(segment),
                                            replayed.damaged_entry, replayed.damaged_offset, replayed.damage, why));
