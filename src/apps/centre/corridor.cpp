@@ -146,9 +146,12 @@ base::Status serve(const Config& config, const ServeOptions& options) {
   const console::EvidenceLogs logs(*evidence);
   Operations operations({config, acts, access, *authority, *store, *plan, rederive, line_of, clock, random});
   const auto console_port = TRY(net::Address::parse(config.console_address)).port;
-  const auto console =
-      TRY(console::Console::create({.web = config.web, .hosts = hosts_of(config, console_port), .own_user = geteuid()},
-                                   {*store, logs, gate, operations, clock, random}));
+  const bool has_pages = base::fs::is_directory(config.web);
+  if (!has_pages) say(text("centre.no_pages", {{"folder", config.web.string()}}));
+  const auto console = TRY(console::Console::create({.web = has_pages ? config.web : base::fs::path(),
+                                                     .hosts = hosts_of(config, console_port),
+                                                     .own_user = geteuid()},
+                                                    {*store, logs, gate, operations, clock, random}));
   const auto next_key = TRY(open_secret(config.data / "keys", "taxii.key", 32, random));
   const publish::KeyDoor keys(access);
   const publish::Taxii taxii(*shelf, keys, {.producer = config.name, .next_key = next_key});
