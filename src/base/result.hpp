@@ -1,5 +1,6 @@
 // How every room says that something could not be done.
-// Owns:    nothing. Threads: values.
+// Owns:    nothing.
+// Threads: values.
 #pragma once
 
 #include <cstdint>

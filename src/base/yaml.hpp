@@ -37,7 +37,7 @@ class Yaml {
   [[nodiscard]] const std::vector<Yaml>& items() const { return items_; }  // of a list
   [[nodiscard]] const std::vector<std::pair<std::string, Yaml>>& entries() const {
     return entries_;
-  }                                                            // of a map, in order
+  }  // of a map, in order
   [[nodiscard]] const Yaml* find(std::string_view key) const;  // null if absent or not a map
 
   // What a field must be, or an error that names line and expectation.

@@ -1,11 +1,12 @@
-// Applies a manifest to events: the only gate between what was observed and what is encoded.
-// In this order: is the kind sent at all; is the program, path or user excluded; redaction of arguments; then field by
-// field keep, truncate, hash, or nothing. An excluded process is remembered by its GUID, so that its forks, connections
-// and end are withheld too, and its name does not appear as a parent or ancestor of others. Redaction: the patterns run
-// over the arguments as one line (spaces where the kernel has NULs). What matches, or only its groups if the pattern
-// has any, is overwritten in the NUL-separated block: each stretch between NULs becomes "***", so that the number of
-// arguments stays and the length of the secret does not; process_arguments_length goes as well. Owns:    the GUIDs of
-// the last 65,536 excluded processes. Threads: belongs to one thread.
+// Applies a manifest to events: the only gate between what was observed and what is encoded. In this order: is the
+// kind sent at all; is the program, path or user excluded; redaction of arguments; then field by field keep, truncate,
+// hash, or nothing. An excluded process is remembered by its GUID, so that its forks, connections and end are withheld
+// too, and its name does not appear as a parent or ancestor of others. Redaction: the patterns run over the arguments
+// as one line (spaces where the kernel has NULs). What matches, or only its groups if the pattern has any, is
+// overwritten in the NUL-separated block: each stretch between NULs becomes "***", so that the number of arguments
+// stays and the length of the secret does not; process_arguments_length goes as well.
+// Owns:    the GUIDs of the last 65,536 excluded processes.
+// Threads: belongs to one thread.
 #pragma once
 
 #include <hinomi/consent/manifest.hpp>

@@ -1,15 +1,16 @@
 // The ledger: what left this machine, and what waits to leave. Every outbound message is a leaf of a C2SP tile log
 // before it can be sent; beside the leaf lies the frame as it will be sent (the spool), so that one sync covers both.
 // Events come in, pass the manifest, and only then get their sequence numbers: from 1 in each epoch (random at each
-// open), without gaps. What the manifest keeps back gets no number; it is counted in the next leaf (`withheld`), at the
-// latest with the next heartbeat. Each leaf names the hash of the one before, across restarts. The spool is bounded:
-// over the cap the oldest segments of payloads go, acknowledged or not; what was not acknowledged is counted by kind
-// and becomes a loss event. Leaves and proofs stay. Acknowledged payloads stay as long as there is room: they are what
-// the owner reads. When the disk is full or fails, what could not be recorded is counted and reported as soon as
-// writing works again; the log is opened anew, at most once a second. Owns:    its folder (a tlog::TileLog, and
-// `state`); the ledger key; the Filter. Borrows Clock and Random. Threads: belongs to one thread. Fails:   Errc::io,
-// full, corrupt (named segment, by tlog); acknowledge with conflict. Loses: nothing that record()
-//          reported as recorded, but by the cap, and then counted.
+// open), without gaps. What the manifest keeps back gets no number; it is counted in the next leaf (`withheld`), at
+// the latest with the next heartbeat. Each leaf names the hash of the one before, across restarts. The spool is
+// bounded: over the cap the oldest segments of payloads go, acknowledged or not; what was not acknowledged is counted
+// by kind and becomes a loss event. Leaves and proofs stay. Acknowledged payloads stay as long as there is room: they
+// are what the owner reads. When the disk is full or fails, what could not be recorded is counted and reported as soon
+// as writing works again; the log is opened anew, at most once a second.
+// Owns:    its folder (a tlog::TileLog, and `state`); the ledger key; the Filter. Borrows Clock and Random.
+// Threads: belongs to one thread.
+// Fails:   Errc::io, full, corrupt (named segment, by tlog); acknowledge with conflict.
+// Loses:   nothing that record() reported as recorded, but by the cap, and then counted.
 #pragma once
 
 #include <hinomi/base/file.hpp>

@@ -3,7 +3,8 @@
 // looked at once, through a memo of values seen before, an exact table, and one automaton over all literals of that
 // field (a wildcard or a regular expression is tried only when a literal that it needs was found); the predicates that
 // hold are bits; a rule is a candidate when its witness holds (a set of predicates of which one must hold); a
-// candidate's condition is bytecode over the bits. Owns:    the rules and what was compiled from them; immutable.
+// candidate's condition is bytecode over the bits.
+// Owns:    the rules and what was compiled from them; immutable.
 // Threads: a Plan may be shared by all; a Matcher belongs to one thread.
 // Fails:   never: what could fail, failed in load_rules.
 #pragma once

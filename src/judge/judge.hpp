@@ -1,10 +1,12 @@
 // From findings to indicators. A finding of level high or critical makes its process a suspect: its program and script
 // give digests (at once, or when the process_digest event comes), its connections give addresses and names. Digests
 // that were seen as programs in system folders are well known here: a renamed copy of a system tool is held, not
-// published. Owns:    the indicators of one evidence log and a bounded memory of processes and digests. Threads: one.
+// published.
+// Owns:    the indicators of one evidence log and a bounded memory of processes and digests.
+// Threads: one.
 // Fails:   publish: Errc::not_found, Errc::conflict (held, or published already). restore: Errc::corrupt.
-// Limits:  4,096 suspects, 1,024 programs outside system folders, 16,384 well-known digests (the oldest goes first), 64
-// findings and 64 evidences an indicator.
+// Limits:  4,096 suspects, 1,024 programs outside system folders, 16,384 well-known digests (the oldest goes first),
+// 64 findings and 64 evidences an indicator.
 #pragma once
 
 #include <hinomi/model/event.hpp>

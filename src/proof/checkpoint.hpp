@@ -1,7 +1,9 @@
 // Checkpoints (https://c2sp.org/tlog-checkpoint): what a log signs to say how it stands. Three lines: the origin that
 // names the log, the size in decimal, the root in base64. Extension lines are refused: cosignatures over ML-DSA would
-// not cover them, so we neither write nor trust any. Owns:    nothing. Threads: values and pure functions. Fails:
-// Errc::malformed; open_checkpoint also as open_note does, and Errc::forbidden for another log's origin.
+// not cover them, so we neither write nor trust any.
+// Owns:    nothing.
+// Threads: values and pure functions.
+// Fails:   Errc::malformed; open_checkpoint also as open_note does, and Errc::forbidden for another log's origin.
 #pragma once
 
 #include <hinomi/proof/note.hpp>

@@ -1,9 +1,10 @@
-// Ed25519 keys with a name, in the text forms of C2SP signed-note (and Go's golang.org/x/mod/sumdb/note):
-//   verifier  <name>+<key id, 8 hex digits>+<base64(0x01 || public key)>
-//   signer    PRIVATE+KEY+<name>+<key id, 8 hex digits>+<base64(0x01 || seed)>
-// The key id is the first four bytes, big-endian, of SHA-256(name || 0x0A || 0x01 || public key). It tells keys apart;
-// it is no security boundary. Owns:    the key; a signing key's seed is wiped when its last copy goes. Threads:
-// immutable values; copies share the key. Fails:   Errc::malformed, Errc::unsupported for another signature algorithm.
+// Ed25519 keys with a name, in the text forms of C2SP signed-note (and Go's golang.org/x/mod/sumdb/note): verifier
+// <name>+<key id, 8 hex digits>+<base64(0x01 || public key)> signer    PRIVATE+KEY+<name>+<key id, 8 hex
+// digits>+<base64(0x01 || seed)> The key id is the first four bytes, big-endian, of SHA-256(name || 0x0A || 0x01 ||
+// public key). It tells keys apart; it is no security boundary.
+// Owns:    the key; a signing key's seed is wiped when its last copy goes.
+// Threads: immutable values; copies share the key.
+// Fails:   Errc::malformed, Errc::unsupported for another signature algorithm.
 #pragma once
 
 #include <hinomi/base/bytes.hpp>

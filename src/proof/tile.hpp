@@ -1,7 +1,9 @@
-// Where a log's hashes and entries lie as files (https://c2sp.org/tlog-tiles): a tile at level L holds up to 256 hashes
-// of complete subtrees of 256^L leaves each; an entry bundle holds up to 256 entries, each as a big-endian uint16
-// length and its bytes, uncompressed. Index N is written in groups of three digits: 1234067 is x001/x234/067. Owns:
-// nothing. Threads: pure functions. Fails:   Errc::malformed.
+// Where a log's hashes and entries lie as files (https://c2sp.org/tlog-tiles): a tile at level L holds up to 256
+// hashes of complete subtrees of 256^L leaves each; an entry bundle holds up to 256 entries, each as a big-endian
+// uint16 length and its bytes, uncompressed. Index N is written in groups of three digits: 1234067 is x001/x234/067.
+// Owns:    nothing.
+// Threads: pure functions.
+// Fails:   Errc::malformed.
 #pragma once
 
 #include <hinomi/base/bytes.hpp>

@@ -1,9 +1,10 @@
 // Merkle trees as RFC 6962 section 2.1 defines them, over SHA-256: roots, inclusion paths and consistency paths are
 // made from complete subtrees (which never change once they are full), and verified from nothing but hashes. A size or
-// index is a count of leaves. A path is ordered from the leaf towards the root. Owns:    nothing. Threads: values and
-// pure functions; a CompactTree belongs to one thread. Fails:   Errc::malformed for what cannot be a proof of these
-// sizes, Errc::forbidden for an inclusion proof and
-//          Errc::conflict for a consistency proof that does not lead to the root; what a HashSource returns.
+// index is a count of leaves. A path is ordered from the leaf towards the root.
+// Owns:    nothing.
+// Threads: values and pure functions; a CompactTree belongs to one thread.
+// Fails:   Errc::malformed for what cannot be a proof of these sizes, Errc::forbidden for an inclusion proof and
+// Errc::conflict for a consistency proof that does not lead to the root; what a HashSource returns.
 #pragma once
 
 #include <hinomi/base/bytes.hpp>

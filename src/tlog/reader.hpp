@@ -1,8 +1,10 @@
 // Reads a log that another process writes, as of the newest checkpoint that refresh() found: takes no lock, writes
-// nothing, trusts nothing but the key. Each refresh reads the new entries' records, so that the tree it answers from is
-// its own. Owns:    nothing on disk. Threads: one thread refreshes; read functions may be called from any thread.
+// nothing, trusts nothing but the key. Each refresh reads the new entries' records, so that the tree it answers from
+// is its own.
+// Owns:    nothing on disk.
+// Threads: one thread refreshes; read functions may be called from any thread.
 // Fails:   Errc::not_found if there is no log yet, Errc::corrupt, Errc::forbidden or unauthenticated for another key's
-//          log, Errc::conflict if the log went back or was rewritten.
+// log, Errc::conflict if the log went back or was rewritten.
 #pragma once
 
 #include <hinomi/tlog/tlog.hpp>

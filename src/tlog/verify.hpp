@@ -1,9 +1,10 @@
 // Checks a log from its files alone, every byte of it: the checkpoint's signature, every entry bundle and tile against
 // a tree grown anew from the leaves, every record's checksum, that record and bundle hold the same leaf, that the root
-// is the signed one. For owners and auditors; the writer may go on meanwhile. Owns:    nothing; writes nothing.
+// is the signed one. For owners and auditors; the writer may go on meanwhile.
+// Owns:    nothing; writes nothing.
 // Threads: a free function; memory is bounded by one bundle and one record.
 // Fails:   Errc::corrupt with the first bad entry, tile or segment; Errc::forbidden or unauthenticated for the
-//          checkpoint; what the callback returns.
+// checkpoint; what the callback returns.
 #pragma once
 
 #include <hinomi/tlog/tlog.hpp>

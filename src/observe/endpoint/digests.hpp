@@ -1,9 +1,10 @@
-// SHA-256 of what is executed, off the reader's thread.
-// A digest never delays an event: what is cached is known at once; else the event says pending and the result follows.
-// The cache's key is the file's identity as the kernel told it at exec (inode, size, ctime, mtime; dev). A digest
-// counts only if the file that was opened has that identity before and after it was read. A file whose ctime is younger
-// than kRacy when it is read is not cached: within one tick of the kernel's clock it could change again and look the
-// same. Owns:    its worker threads and queue (bounded). Threads: any may call; results are collected with finished().
+// SHA-256 of what is executed, off the reader's thread. A digest never delays an event: what is cached is known at
+// once; else the event says pending and the result follows. The cache's key is the file's identity as the kernel told
+// it at exec (inode, size, ctime, mtime; dev). A digest counts only if the file that was opened has that identity
+// before and after it was read. A file whose ctime is younger than kRacy when it is read is not cached: within one
+// tick of the kernel's clock it could change again and look the same.
+// Owns:    its worker threads and queue (bounded).
+// Threads: any may call; results are collected with finished().
 // Fails:   never; a digest that cannot be had is unavailable, with a reason.
 #pragma once
 

@@ -1,10 +1,13 @@
 // The endpoint organ: runs the kernel side and speaks Events.
-// Idea: one reader thread takes records from both rings, puts them in the order of their times (a record younger than
-// the moment the round began waits for the next one, so that a process is always known before its connections),
-// translates them and gives the events to the sink, a round at a time. Digests are made by workers and collected by the
-// same thread. Owns:    the kernel side, the reader thread, the digest workers. Borrows sink and clock. Threads: start,
-// stop and the destructor from one thread; the rest from any. The sink is called on the reader thread alone. Fails: as
-// Kernel::open. Loses: what finds no room in a ring; counted by the kernel and told as loss events.
+// Idea:    one reader thread takes records from both rings, puts them in the order of their times (a record younger
+// than the moment the round began waits for the next one, so that a process is always known before its connections),
+// translates them and gives the events to the sink, a round at a time. Digests are made by workers and collected by
+// the same thread.
+// Owns:    the kernel side, the reader thread, the digest workers. Borrows sink and clock.
+// Threads: start, stop and the destructor from one thread; the rest from any. The sink is called on the reader thread
+// alone.
+// Fails:   as Kernel::open.
+// Loses:   what finds no room in a ring; counted by the kernel and told as loss events.
 #pragma once
 
 #include <hinomi/base/time.hpp>

@@ -1,9 +1,10 @@
 // Who runs, who ran a moment ago, and whom they come from.
-// Idea: what an exec set (Image) and where a process comes from (Lineage) are immutable and shared; a lineage is a
+// Idea:    what an exec set (Image) and where a process comes from (Lineage) are immutable and shared; a lineage is a
 // chain of nodes towards the first ancestor, made when a process forks. So ancestry outlives the ancestors and their
-// place in the table, and shows each ancestor as it was when it forked. Owns:    its entries. Bounded: at most
-// Limits::processes entries, chains of at most kLineageLimit, arguments cut. Threads: one. Fails:   never; what does
-// not fit is counted (refused()).
+// place in the table, and shows each ancestor as it was when it forked.
+// Owns:    its entries. Bounded: at most Limits::processes entries, chains of at most kLineageLimit, arguments cut.
+// Threads: one.
+// Fails:   never; what does not fit is counted (refused()).
 #pragma once
 
 #include <hinomi/base/uuid.hpp>

@@ -1,6 +1,7 @@
 // DuckDB's C API with owners and Results. The only header that shows it.
-// Owns:    what it opened. Threads: a Database may be shared; Connection, Statement and Rows belong to one thread at a
-// time. Fails:   Errc::io with DuckDB's own message, Errc::full, Errc::corrupt when the database refuses to go on.
+// Owns:    what it opened.
+// Threads: a Database may be shared; Connection, Statement and Rows belong to one thread at a time.
+// Fails:   Errc::io with DuckDB's own message, Errc::full, Errc::corrupt when the database refuses to go on.
 #pragma once
 
 #include <hinomi/base/file.hpp>

@@ -1,8 +1,9 @@
 // The committed log as its readers see it, shared by the writer and by readers in other processes: proofs, leaves and
 // payloads from full tiles, full bundles and finished segments on disk (none of which ever change) and from the open
-// edge in memory. Owns:    the open edge and the newest segment's entry offsets, a small cache of tiles. Threads: one
-// thread publishes; the read functions may be called from any thread. Fails:   Errc::not_found, Errc::invalid_argument,
-// Errc::corrupt, Errc::io.
+// edge in memory.
+// Owns:    the open edge and the newest segment's entry offsets, a small cache of tiles.
+// Threads: one thread publishes; the read functions may be called from any thread.
+// Fails:   Errc::not_found, Errc::invalid_argument, Errc::corrupt, Errc::io.
 #pragma once
 
 #include <hinomi/base/mutex.hpp>
