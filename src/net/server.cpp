@@ -168,7 +168,7 @@ class Server::State {
     if (where.ss_family == AF_INET) port_ = ntohs(reinterpret_cast<const sockaddr_in&>(where).sin_port);
     if (where.ss_family == AF_INET6) port_ = ntohs(reinterpret_cast<const sockaddr_in6&>(where).sin6_port);
     error_code error;
-    acceptor_.assign(Protocol(where.ss_family, 0), listener.get(), error);
+    (void)acceptor_.assign(Protocol(where.ss_family, 0), listener.get(), error);
     if (error) return base::fail(base::Errc::io, "listening: " + error.message());
     listener.release();
     asio::co_spawn(io_, accept(), [](const std::exception_ptr& exception) { HINOMI_CHECK(!exception); });
@@ -181,7 +181,7 @@ class Server::State {
     asio::post(io_, [this] {
       stopping_ = true;
       error_code ignored;
-      acceptor_.close(ignored);
+      (void)acceptor_.close(ignored);
       stop_timer_.expires_after(options_.stop_time);
       stop_timer_.async_wait([this](error_code error) {
         if (!error) io_.stop();
@@ -231,7 +231,7 @@ class Server::State {
 
   Task<void> serve(Protocol::socket socket) {
     Stream stream(std::move(socket));
-    const Place place = connections_.insert(connections_.end(), Connection{&stream});
+    const auto place = connections_.insert(connections_.end(), Connection{&stream});
     struct Leave {
       std::list<Connection>& connections;
       Place place;
@@ -260,7 +260,7 @@ class Server::State {
       co_await converse(stream, stream, peer, place);
     }
     error_code ignored;
-    stream.socket().shutdown(asio::socket_base::shutdown_both, ignored);
+    (void)stream.socket().shutdown(asio::socket_base::shutdown_both, ignored);
   }
 
   // Requests and answers on one connection until either side has enough.
