@@ -1,10 +1,8 @@
-// Who may do what at a centre: state = f(acts). Rebuilt at start by applying the acts of all evidence logs in their
-// order.
-// Idea:    whoever wants a change checks it here (check_…), appends the act to the log, then applies it with the
-// received time of its entry; apply() is the judge: what it refuses has no effect, now and at every replay.
+// Who may do what at a centre: state = f(acts). Rebuilt at start by applying the acts of all evidence logs in their order.
+// Idea:    whoever wants a change checks it here (check_…), appends the act to the log, then applies it with the received
+//          time of its entry; apply() is the judge: what it refuses has no effect, now and at every replay.
 // Owns:    tables in memory; secrets only as SHA-256.
-// Threads: all functions from any thread; values are copies. Two who change the same thing hold `changing()` from
-// check to apply.
+// Threads: all functions from any thread; values are copies. Two who change the same thing hold `changing()` from check to apply.
 // Fails:   conflict (does not follow: used up, expired, known already), not_found, malformed.
 #pragma once
 

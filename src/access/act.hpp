@@ -1,8 +1,6 @@
-// Act: something that a person or the centre did that changes an answer; an entry of an evidence log before it takes
-// effect.
+// Act: something that a person or the centre did that changes an answer; an entry of an evidence log before it takes effect.
 // Threads: values. Wire form: schema/hinomi/v1/evidence.proto, message Act.
-// Limits:  16 MiB (an act of rules holds the rules; what Access itself reads, 64 KiB); kind 64 bytes of a-z and '_';
-// actor 256 bytes; json is one JSON object.
+// Limits:  16 MiB (an act of rules holds the rules; what Access itself reads, 64 KiB); kind 64 bytes of a-z and '_'; actor 256 bytes; json is one JSON object.
 #pragma once
 
 #include <hinomi/base/bytes.hpp>

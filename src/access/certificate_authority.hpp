@@ -1,8 +1,7 @@
 // The centre's own certificate authority: P-256, one level.
 // Owns:    ca.pem and ca.key (mode 0600) in its folder.
 // Threads: all functions from any thread.
-// Fails:   io, malformed (a request that is none, or not P-256, or not signed by its own key), corrupt (key and
-// certificate differ).
+// Fails:   io, malformed (a request that is none, or not P-256, or not signed by its own key), corrupt (key and certificate differ).
 #pragma once
 
 #include <hinomi/base/file.hpp>

@@ -1,6 +1,5 @@
 // How every room says that something could not be done.
-// Owns:    nothing.
-// Threads: values.
+// Owns:    nothing. Threads: values.
 #pragma once
 
 #include <cstdint>

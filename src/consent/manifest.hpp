@@ -1,12 +1,12 @@
-// The manifest: what may leave this machine, as its owner signed it. A YAML text inside a signed note, so that what is
-// read and what is signed are the same bytes; packaging/manifest.yaml is the documented example. Everything is refused
-// unless it is listed: a kind of event that is not named, a field that is not named under its kind, has no way to the
-// wire. What cannot be understood (a key, a field, a kind, a pattern) makes the whole manifest an error that names the
-// line: a typing mistake must never open or close a field in silence.
+// The manifest: what may leave this machine, as its owner signed it.
+// A YAML text inside a signed note, so that what is read and what is signed are the same bytes; packaging/manifest.yaml
+// is the documented example. Everything is refused unless it is listed: a kind of event that is not named, a field that
+// is not named under its kind, has no way to the wire. What cannot be understood (a key, a field, a kind, a pattern)
+// makes the whole manifest an error that names the line: a typing mistake must never open or close a field in silence.
 // Owns:    nothing; a Manifest is an immutable value, shared as shared_ptr<const Manifest>.
 // Threads: values; may be read from any thread.
 // Fails:   Errc::malformed with "line N: …", Errc::too_large; open_manifest also as proof::open_note does;
-// check_successor and check_validity with Errc::conflict and Errc::forbidden.
+//          check_successor and check_validity with Errc::conflict and Errc::forbidden.
 #pragma once
 
 #include <hinomi/base/digest.hpp>

@@ -1,10 +1,13 @@
 // A receipt as the uplink hands it to the probe through inbox/: proof that the centre's evidence log holds a batch.
-// <signed checkpoint of the evidence log>        a note; its signature is verified before anything else is looked at
-// hinomi-receipt v1 <index of the receipt's entry> <base64 of that entry's leaf: EvidenceLeaf with the Receipt inline>
-// <base64 of each hash of its inclusion path, one a line> Owns:    nothing.
+//   <signed checkpoint of the evidence log>        a note; its signature is verified before anything else is looked at
+//   hinomi-receipt v1
+//   <index of the receipt's entry>
+//   <base64 of that entry's leaf: EvidenceLeaf with the Receipt inline>
+//   <base64 of each hash of its inclusion path, one a line>
+// Owns:    nothing.
 // Threads: pure functions.
-// Fails:   as proof::open_note for the signature, Errc::malformed, too_large (64 KiB), Errc::forbidden for a proof
-// that does not hold or a receipt for another sensor.
+// Fails:   as proof::open_note for the signature, Errc::malformed, too_large (64 KiB), Errc::forbidden for a proof that
+//          does not hold or a receipt for another sensor.
 #pragma once
 
 #include <hinomi/base/digest.hpp>

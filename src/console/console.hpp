@@ -1,7 +1,7 @@
-// The console's door: /api/v1 and the web app, as a function from request to answer. Who asks is one of: root or the
-// centre's own user over the unix socket (operator), a session cookie, a bearer API key. A page of another origin can
-// do nothing: the cookie is SameSite=Strict, what changes something needs our own Origin and a JSON body, and the Host
-// must be one of ours (DNS rebinding). Until there is an account, only this machine may ask.
+// The console's door: /api/v1 and the web app, as a function from request to answer.
+// Who asks is one of: root or the centre's own user over the unix socket (operator), a session cookie, a bearer API key.
+// A page of another origin can do nothing: the cookie is SameSite=Strict, what changes something needs our own Origin and a
+// JSON body, and the Host must be one of ours (DNS rebinding). Until there is an account, only this machine may ask.
 // Owns:    sessions and the web app's bytes; borrows everything else.
 // Threads: handle() from any thread at once.
 // Fails:   start with Errc::io or too_large for the web folder; afterwards what goes wrong is an answer.

@@ -1,6 +1,5 @@
 // Test support: a centre with two organisations' rows in a real store, and the services around it in memory.
-// Owns:    a temporary folder.
-// Threads: as the console needs.
+// Owns:    a temporary folder. Threads: as the console needs.
 #pragma once
 
 #include <hinomi/console/console.hpp>

@@ -1,6 +1,5 @@
 // The console's Gate over access and its Logs over evidence: what any centre does the same way.
-// Owns:    nothing; borrows.
-// Threads: any.
+// Owns:    nothing; borrows. Threads: any.
 #pragma once
 
 #include <hinomi/access/access.hpp>

@@ -1,7 +1,6 @@
-// Who is logged in: sessions in memory, known by the digest of their cookie alone. A session ends when it was not used
-// for `idle`, at `absolute` after its start, at logout, or at a restart.
-// Owns:    the sessions.
-// Threads: any.
+// Who is logged in: sessions in memory, known by the digest of their cookie alone.
+// A session ends when it was not used for `idle`, at `absolute` after its start, at logout, or at a restart.
+// Owns:    the sessions. Threads: any.
 // Limits:  `most` sessions, `most_each` an account; the least recently used one makes room.
 #pragma once
 

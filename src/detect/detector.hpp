@@ -1,7 +1,5 @@
 // From recorded events to findings: a rule held, on this evidence.
-// Owns:    a matcher with its memo.
-// Threads: one.
-// Fails:   never.
+// Owns:    a matcher with its memo. Threads: one. Fails: never.
 #pragma once
 
 #include <hinomi/detect/plan.hpp>

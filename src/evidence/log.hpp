@@ -1,11 +1,10 @@
-// One organisation's evidence log: appends by groups, reads, waits, proves. The idea: whoever appends waits in line;
-// one thread takes all who wait, gives each the next received time, syncs once, signs once and wakes them. An answer
-// therefore always follows the sync, and a hundred senders cost one.
+// One organisation's evidence log: appends by groups, reads, waits, proves.
+// The idea: whoever appends waits in line; one thread takes all who wait, gives each the next received time, syncs once, signs once
+// and wakes them. An answer therefore always follows the sync, and a hundred senders cost one.
 // Owns:    the tile log and the committing thread; borrows the clock.
 // Threads: any thread may call anything.
-// Fails:   append: Errc::too_large (only that draft), Errc::full, Errc::io, Errc::unavailable (closed, or refused
-// after a failed sync): then nothing of it is in the log.
-// Loses:   nothing that append() returned for.
+// Fails:   append: Errc::too_large (only that draft), Errc::full, Errc::io, Errc::unavailable (closed, or refused after a failed
+//          sync): then nothing of it is in the log. Loses: nothing that append() returned for.
 #pragma once
 
 #include <hinomi/base/mutex.hpp>

@@ -1,5 +1,5 @@
-// Whether a batch follows from what the centre accepted before: every check of docs/architecture.md on the link, in
-// one pure function, cheapest first, and nothing is decompressed before the proofs hold.
+// Whether a batch follows from what the centre accepted before: every check of docs/architecture.md on the link, in one pure
+// function, cheapest first, and nothing is decompressed before the proofs hold.
 // Threads: values and pure functions.
 // Fails:   Refusal, with the code that the sender gets and what it needs to go on.
 #pragma once

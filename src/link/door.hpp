@@ -1,13 +1,13 @@
 // The centre's end of the link: enrols sensors, receives batches, renews certificates, over HTTP on the link door.
-// POST /v1/enrol     token, keys and their proofs (JSON) → certificate and pins (JSON); the one call without a client
-// certificate POST /v1/batches   a Batch → a ReceiptAnswer, after the sync; header Hinomi-Evidence-Size: the size the
-// sensor verified last GET  /v1/state     how far the centre has come with this sensor's ledger (JSON) POST /v1/renew
-// a new request for the same link key (JSON) → certificate (JSON) Errors are {"error":{"code","message"}}; a conflict
-// adds "accepted":{"leaves","tree_size"} to go on from, and "fork":true if the ledger contradicts itself.
+//   POST /v1/enrol     token, keys and their proofs (JSON) → certificate and pins (JSON); the one call without a client certificate
+//   POST /v1/batches   a Batch → a ReceiptAnswer, after the sync; header Hinomi-Evidence-Size: the size the sensor verified last
+//   GET  /v1/state     how far the centre has come with this sensor's ledger (JSON)
+//   POST /v1/renew     a new request for the same link key (JSON) → certificate (JSON)
+// Errors are {"error":{"code","message"}}; a conflict adds "accepted":{"leaves","tree_size"} to go on from, and "fork":true if
+// the ledger contradicts itself.
 // Owns:    how far each sensor has come (rebuilt from receipts by restore()). Borrows everything else.
 // Threads: handle() from any thread; batches of one sensor one after the other. restore…() before the first handle().
-// Fails:   by answer.
-// Loses:   nothing that was answered with a receipt.
+// Fails:   by answer. Loses: nothing that was answered with a receipt.
 #pragma once
 
 #include <hinomi/access/access.hpp>

@@ -1,11 +1,10 @@
 // Enrolment: how a machine comes to be known. The sensor's side: keys, request, and what it keeps of the answer.
-// Idea:    a one-time token names organisation, system and the centre's CA. The link key (P-256) proves itself in the
-// certificate request, the ledger key (Ed25519) by a signature over that request and the token's hash: neither can be
-// registered by somebody who does not hold it, nor moved to another request.
+// Idea:    a one-time token names organisation, system and the centre's CA. The link key (P-256) proves itself in the certificate
+//          request, the ledger key (Ed25519) by a signature over that request and the token's hash: neither can be registered
+//          by somebody who does not hold it, nor moved to another request.
 // Owns:    LinkFolder: the files under its folder, all readable by their owner alone.
 // Threads: values; a LinkFolder belongs to one thread.
-// Fails:   malformed, forbidden (the answer is not what the token promised), not_found (not enrolled), what
-// net::Client says.
+// Fails:   malformed, forbidden (the answer is not what the token promised), not_found (not enrolled), what net::Client says.
 #pragma once
 
 #include <hinomi/access/secret.hpp>

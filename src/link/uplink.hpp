@@ -1,7 +1,7 @@
-// The sensor's end of the link: takes what the ledger holds, sends it with its proofs, believes a receipt only with
-// the centre's own proof, and only then lets the ledger forget.
-// Idea:    one batch at a time, in the ledger's order. After anything unclear it asks the centre how far it has come,
-// so that a lost answer, a restart or a centre that was away all end the same way.
+// The sensor's end of the link: takes what the ledger holds, sends it with its proofs, believes a receipt only with the centre's
+// own proof, and only then lets the ledger forget.
+// Idea:    one batch at a time, in the ledger's order. After anything unclear it asks the centre how far it has come, so that a
+//          lost answer, a restart or a centre that was away all end the same way.
 // Owns:    its client. Borrows source, folder, clock, randomness.
 // Threads: one at a time; status() from any thread.
 // Fails:   never for good: step() says how long to wait; status() says why.

@@ -2,10 +2,10 @@
 // Idea:    one connection, kept between requests; each send() runs its own coroutine on the caller's thread.
 // Owns:    the connection.
 // Threads: one at a time.
-// Fails:   unavailable (no connection, closed), timed_out (naming the step), unauthenticated (the peer's certificate
-// does not come from the expected CA, names its issuer; or the proxy wants a password), forbidden (our certificate was
-// refused), malformed, too_large. No byte of a request is sent before the peer's certificate has been verified. Name
-// look-up is bounded by the system's resolver alone.
+// Fails:   unavailable (no connection, closed), timed_out (naming the step), unauthenticated (the peer's certificate does not
+//          come from the expected CA, names its issuer; or the proxy wants a password), forbidden (our certificate was
+//          refused), malformed, too_large. No byte of a request is sent before the peer's certificate has been verified.
+//          Name look-up is bounded by the system's resolver alone.
 #pragma once
 
 #include <hinomi/net/http.hpp>

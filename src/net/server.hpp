@@ -3,7 +3,7 @@
 // Owns:    the listening socket, its connections, the I/O thread and the workers.
 // Threads: start() and stop() from one thread; port() and counters() from any.
 // Fails:   at start with Errc::io, conflict (address in use), malformed (certificate or key). Afterwards bad peers are
-// answered or closed, and counted; nothing that a peer does ends the server.
+//          answered or closed, and counted; nothing that a peer does ends the server.
 // Limits:  header 16 KiB, body, connections, and a deadline for idling, handshake, header, body, handler and writing.
 #pragma once
 

@@ -1,10 +1,10 @@
-// Bounded batches between threads: the only way data changes rooms. What arrives one by one leaves many at a time, so
-// that a lock and a wake-up are paid per batch. Nobody is told to stop: the writer closes the pipe, the reader takes
-// what is left, sees the end and returns; then its thread is joined.
+// Bounded batches between threads: the only way data changes rooms.
+// What arrives one by one leaves many at a time, so that a lock and a wake-up are paid per batch. Nobody is told to
+// stop: the writer closes the pipe, the reader takes what is left, sees the end and returns; then its thread is joined.
 // Owns:    the items between push and pop. Must outlive its writers and readers.
 // Threads: any number of writers and readers; every function may be called from any thread.
-// Fails:   nothing.
-// Loses:   with WhenFull::drop_newest what does not fit, counted exactly; after close() what is pushed, counted too.
+// Fails:   nothing. Loses: with WhenFull::drop_newest what does not fit, counted exactly; after close() what is pushed,
+//          counted too.
 #pragma once
 
 #include <hinomi/base/mutex.hpp>

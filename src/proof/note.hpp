@@ -1,11 +1,12 @@
-// Signed notes (https://c2sp.org/signed-note): a text, an empty line, and one line a signature: <em dash> <key name>
-// <base64(key id, 4 bytes big-endian || signature)> A note is accepted if at least one key that the caller knows
-// signed it and no key that the caller knows failed; signatures of other keys are ignored. A key is known by name and
-// id together.
+// Signed notes (https://c2sp.org/signed-note): a text, an empty line, and one line a signature:
+//   <em dash> <key name> <base64(key id, 4 bytes big-endian || signature)>
+// A note is accepted if at least one key that the caller knows signed it and no key that the caller knows failed;
+// signatures of other keys are ignored. A key is known by name and id together.
 // Owns:    nothing.
 // Threads: pure functions.
 // Fails:   Errc::malformed, Errc::too_large (1 MiB, 100 signatures), Errc::forbidden if a known key's signature does
-// not verify, Errc::unauthenticated if no known key signed.
+// not
+//          verify, Errc::unauthenticated if no known key signed.
 #pragma once
 
 #include <hinomi/proof/key.hpp>

@@ -1,6 +1,5 @@
 // The feed's doorkeeper over access: API keys, by bearer or as the password of their own account.
-// Owns:    nothing; borrows Access.
-// Threads: any.
+// Owns:    nothing; borrows Access. Threads: any.
 #pragma once
 
 #include <hinomi/access/access.hpp>

@@ -1,11 +1,9 @@
-// The published collection: which objects went out, in which order, kept in one append-only file. Every client's
-// cursor is a date_added, so the order must never change once somebody may have read it: it is written down (and
-// synced) before an object can be seen, not derived again. date_added is the received time of the act or entry that
-// led to the version, moved on where needed so that it grows strictly: several organisations' logs are read side by
-// side. File: one JSON object a line, {"date_added":…,"object":{…}}; a last line without its end is cut (a torn
-// write).
-// Owns:    the file.
-// Threads: any; put() calls take turns.
+// The published collection: which objects went out, in which order, kept in one append-only file.
+// Every client's cursor is a date_added, so the order must never change once somebody may have read it: it is written down
+// (and synced) before an object can be seen, not derived again. date_added is the received time of the act or entry that
+// led to the version, moved on where needed so that it grows strictly: several organisations' logs are read side by side.
+// File: one JSON object a line, {"date_added":…,"object":{…}}; a last line without its end is cut (a torn write).
+// Owns:    the file. Threads: any; put() calls take turns.
 // Fails:   Errc::io, Errc::full, Errc::corrupt with the line's number.
 #pragma once
 

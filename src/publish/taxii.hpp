@@ -1,9 +1,8 @@
-// A TAXII 2.1 server (OASIS Standard, 10 June 2021) as a function from request to answer. One API root, one collection
-// `published`, which can be read and not written. Paths are served with and without a trailing slash. Clients differ
-// in what they trip over (docs of each quirk stand with its test), so: `added_after` is exclusive, every date_added is
-// unique, the last page has no `next`, `next` carries the whole query, every page has its date headers.
-// Owns:    nothing but its options; borrows the source and the doorkeeper.
-// Threads: answer() and handle() from any thread.
+// A TAXII 2.1 server (OASIS Standard, 10 June 2021) as a function from request to answer.
+// One API root, one collection `published`, which can be read and not written. Paths are served with and without a trailing
+// slash. Clients differ in what they trip over (docs of each quirk stand with its test), so: `added_after` is exclusive, every
+// date_added is unique, the last page has no `next`, `next` carries the whole query, every page has its date headers.
+// Owns:    nothing but its options; borrows the source and the doorkeeper. Threads: answer() and handle() from any thread.
 // Fails:   never; what goes wrong is an answer with an error object.
 #pragma once
 

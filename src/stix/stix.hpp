@@ -1,8 +1,7 @@
-// STIX 2.1 objects from the model: the same input gives the same bytes. Ids are UUIDv5 under base::kHinomiNamespace,
-// times come from evidence and carry exactly three fractional digits (clients that parse with %f fail above six),
-// members stand in RFC 8785 order. Source: OASIS STIX 2.1, sections named below.
-// Owns:    nothing.
-// Threads: pure functions.
+// STIX 2.1 objects from the model: the same input gives the same bytes.
+// Ids are UUIDv5 under base::kHinomiNamespace, times come from evidence and carry exactly three fractional digits (clients
+// that parse with %f fail above six), members stand in RFC 8785 order. Source: OASIS STIX 2.1, sections named below.
+// Owns:    nothing. Threads: pure functions.
 // Fails:   never; what may not be published is publish's decision.
 #pragma once
 

@@ -1,8 +1,9 @@
 // Tables derived from the evidence logs: events, findings, indicators, hosts, and how far each log has been read.
 // Owns:    the database file and its folder.
 // Threads: any thread may call anything; writes take turns, reads see the last committed write.
-// Fails:   Errc::io, Errc::full, Errc::invalid_argument (a cursor or limit), Errc::not_found.
-// Loses:   nothing that replay does not bring back.
+// Fails:   Errc::io, Errc::full, Errc::invalid_argument (a cursor or limit), Errc::not_found. Loses: nothing that
+// replay does not
+//          bring back.
 #pragma once
 
 #include <hinomi/base/file.hpp>

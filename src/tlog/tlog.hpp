@@ -1,17 +1,21 @@
-// A tile log on disk (https://c2sp.org/tlog-tiles) whose entries may each carry a payload beside the tree.  The idea:
-// only segment files are the truth. A group of entries (leaf and payload, each record with its checksum) and one
-// closing record with the tree's root are written behind the others and synced once; then the checkpoint is signed.
+// A tile log on disk (https://c2sp.org/tlog-tiles) whose entries may each carry a payload beside the tree.
+//
+// The idea: only segment files are the truth. A group of entries (leaf and payload, each record with its checksum) and
+// one closing record with the tree's root are written behind the others and synced once; then the checkpoint is signed.
 // Tiles, entry bundles and the file `checkpoint` follow from the segments and are written without a sync; opening
 // writes them again for the newest segment, and a segment is only begun after everything before it was synced. So
 // opening reads one segment, however long the log. Retention removes old segment files: leaves, tiles and proofs stay.
-// checkpoint  tile/<level>/…  tile/entries/…   served to anyone as they are segments/<first index, 16 hex>.seg
-// records: inside/record.hpp; .idx beside it: where each entry begins lock
-// held by the writer  Owns:    the files under its folder, and the lock.
+//
+//   checkpoint  tile/<level>/…  tile/entries/…   served to anyone as they are
+//   segments/<first index, 16 hex>.seg           records: inside/record.hpp; .idx beside it: where each entry begins
+//   lock                                          held by the writer
+//
+// Owns:    the files under its folder, and the lock.
 // Threads: one thread appends, commits, flushes and drops; read functions may be called from any thread and see
-// committed entries only.
+// committed
+//          entries only.
 // Fails:   Errc::full (the group is gone, the log stays usable), Errc::io, Errc::corrupt with segment and entry,
-// Errc::conflict if another process writes this log.
-// Loses:   nothing that commit() returned for.
+//          Errc::conflict if another process writes this log. Loses: nothing that commit() returned for.
 #pragma once
 
 #include <hinomi/base/bytes.hpp>

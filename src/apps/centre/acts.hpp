@@ -1,6 +1,5 @@
 // Acts: logged, then in effect. At start, everything that was ever done is applied again from the logs.
-// Owns:    nothing; borrows evidence and access.
-// Threads: any, after replay().
+// Owns:    nothing; borrows evidence and access. Threads: any, after replay().
 // Fails:   what access refuses; what evidence cannot record: then it has no effect.
 #pragma once
 

@@ -1,9 +1,6 @@
-// The evidence logs checked from their files alone, without the running centre: every entry, every payload's digest,
-// every batch's proof in its sensor's ledger (key as enrolled, consistency from batch to batch, sequence), and every
-// receipt against its batch.
-// Owns:    what the acts said so far.
-// Threads: one.
-// Fails:   Errc::corrupt with log and entry; what tlog::verify_log says.
+// The evidence logs checked from their files alone, without the running centre: every entry, every payload's digest, every batch's
+// proof in its sensor's ledger (key as enrolled, consistency from batch to batch, sequence), and every receipt against its batch.
+// Owns:    what the acts said so far. Threads: one. Fails: Errc::corrupt with log and entry; what tlog::verify_log says.
 #pragma once
 
 #include <config.hpp>

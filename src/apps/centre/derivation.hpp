@@ -1,10 +1,9 @@
-// Derived = f(log, engine version): from the entries of one log, in their order, to rows. The same code runs live and
-// when the tables are derived again; no clock, file, network or randomness is at hand here.
-// Owns:    detector and judge. Borrows access (of a sensor only what its enrolment said, which never changes) and the
-// plans.
+// Derived = f(log, engine version): from the entries of one log, in their order, to rows. The same code runs live and when the
+// tables are derived again; no clock, file, network or randomness is at hand here.
+// Owns:    detector and judge. Borrows access (of a sensor only what its enrolment said, which never changes) and the plans.
 // Threads: one.
-// Fails:   only for entries that cannot be read as what they say they are: those of our own making (acts). A batch
-// whose content does not follow its format leads to no rows; it is counted.
+// Fails:   only for entries that cannot be read as what they say they are: those of our own making (acts). A batch whose content
+//          does not follow its format leads to no rows; it is counted.
 #pragma once
 
 #include <ruling.hpp>

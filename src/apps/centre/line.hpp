@@ -1,7 +1,5 @@
-// One organisation's walk along its evidence log: read, derive, write the rows together with the place. Starts where
-// the tables end.
-// Owns:    its thread and the derivation. Borrows log, store, access, plans, and who wants to hear of published
-// indicators.
+// One organisation's walk along its evidence log: read, derive, write the rows together with the place. Starts where the tables end.
+// Owns:    its thread and the derivation. Borrows log, store, access, plans, and who wants to hear of published indicators.
 // Threads: start and stop from one thread; the rest from any.
 // Fails:   never while it runs: what cannot be read or written is said once, shown in progress(), and tried again.
 #pragma once

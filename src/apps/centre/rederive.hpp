@@ -1,8 +1,7 @@
-// Derives everything again from the logs into fresh tables, and compares with the tables in use at one fixed place,
-// while the centre goes on. One job at a time; the last few are remembered.
+// Derives everything again from the logs into fresh tables, and compares with the tables in use at one fixed place, while the centre
+// goes on. One job at a time; the last few are remembered.
 // Owns:    the working thread and the temporary tables. Borrows evidence, store, access, plans.
-// Threads: any.
-// Fails:   Errc::conflict while another job runs; a job's own failure is its state.
+// Threads: any. Fails: Errc::conflict while another job runs; a job's own failure is its state.
 #pragma once
 
 #include <derivation.hpp>

@@ -1,6 +1,5 @@
-// What the derivation depends on besides the evidence: rules, producer and engine. Logged as an act of kind "rules" in
-// every organisation's log before it takes effect, with the rules' own bytes, so that replay needs nothing but the
-// log.
+// What the derivation depends on besides the evidence: rules, producer and engine. Logged as an act of kind "rules" in every
+// organisation's log before it takes effect, with the rules' own bytes, so that replay needs nothing but the log.
 // Threads: Ruling is a value; Plans may be used from any thread.
 // Fails:   Errc::malformed, Errc::corrupt (the files are not those of the digest).
 #pragma once

@@ -1,6 +1,5 @@
 // What people make the centre do, done by its rooms.
-// Owns:    nothing but what it says.
-// Threads: any.
+// Owns:    nothing but what it says. Threads: any.
 #pragma once
 
 #include <acts.hpp>

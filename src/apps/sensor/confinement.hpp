@@ -1,7 +1,7 @@
 // Giving up rights: what a program no longer needs, it must not be able to use, whoever takes it over.
 // Owns:    nothing.
-// Threads: switch_user and confine_files at the beginning, before there are threads; drop_capabilities and
-// refuse_calls take every thread of the process along.
+// Threads: switch_user and confine_files at the beginning, before there are threads; drop_capabilities and refuse_calls take
+//          every thread of the process along.
 // Fails:   Errc::forbidden, io, not_found (the account), unsupported (Landlock is not there).
 #pragma once
 

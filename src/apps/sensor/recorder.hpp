@@ -1,5 +1,5 @@
-// The probe's one thread that writes: takes observed events out of the pipe, records them by the manifest, reads the
-// notes that the uplink left in inbox/, says that it is there, and keeps status/probe.json.
+// The probe's one thread that writes: takes observed events out of the pipe, records them by the manifest, reads the notes
+// that the uplink left in inbox/, says that it is there, and keeps status/probe.json.
 // Owns:    the ledger. Borrows pipe, clock, files.
 // Threads: run() on one thread, which ends when the pipe is closed and empty. Everything else before or after it.
 // Fails:   never; what goes wrong is counted and stands in the status.

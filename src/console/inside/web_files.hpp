@@ -1,6 +1,5 @@
 // The web app's files, read whole at start: what is not one of their names cannot be asked for, whatever a path says.
-// Owns:    their bytes.
-// Threads: immutable after load.
+// Owns:    their bytes. Threads: immutable after load.
 // Fails:   Errc::io, Errc::too_large over 1,000 files or 64 MiB. Symbolic links are not followed.
 #pragma once
 

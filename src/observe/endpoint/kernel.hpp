@@ -1,5 +1,5 @@
-// The kernel side, loaded: programs attached, rings mapped, counters read. Each hook stands alone: one that this
-// kernel lacks or refuses is off with a reason, the others run.
+// The kernel side, loaded: programs attached, rings mapped, counters read.
+// Each hook stands alone: one that this kernel lacks or refuses is off with a reason, the others run.
 // Owns:    programs, maps, links and ring mappings; all are gone when this is destroyed.
 // Threads: one, but wake() (any).
 // Fails:   Errc::forbidden (no right to load BPF), Errc::unsupported (no BTF, or no process hook loads).

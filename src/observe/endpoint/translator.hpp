@@ -1,5 +1,5 @@
-// Kernel records in, Events out: joins each record with the process table, names, containers and digests. No threads,
-// no kernel: what it says follows from the records it is given.
+// Kernel records in, Events out: joins each record with the process table, names, containers and digests.
+// No threads, no kernel: what it says follows from the records it is given.
 // Owns:    the process table and the user names; borrows the digester and the clock.
 // Threads: one.
 // Fails:   never.

@@ -1,7 +1,6 @@
 // The query of a TAXII request (TAXII 2.1 sections 3.4, 3.5), and the `next` token that carries a whole query on.
 // Threads: values and pure functions.
-// Fails:   Errc::invalid_argument with what is wrong.
-// Limits:  8 KiB of query, 100 values a filter.
+// Fails:   Errc::invalid_argument with what is wrong. Limits: 8 KiB of query, 100 values a filter.
 #pragma once
 
 #include <hinomi/base/bytes.hpp>

@@ -1,6 +1,5 @@
 // Writing the files that follow from segments: a temporary in the log's folder, then a rename; no sync.
-// Owns:    nothing.
-// Threads: one writer a folder (the temporary has one name).
+// Owns:    nothing. Threads: one writer a folder (the temporary has one name).
 // Fails:   Errc::full, Errc::io.
 #pragma once
 
