@@ -40,6 +40,17 @@ enum LeafTag : std::uint8_t {
 enum CountTag : std::uint8_t { kCountKind = 1, kCount = 2 };
 enum RecordTag : std::uint8_t { kRecordSalt = 1, kRecordFrame = 2 };
 
+// A field is known by its number and its wire type together; with another type it is skipped, like an unknown one.
+constexpr std::uint32_t varint(protozero::pbf_tag_type tag) {
+  return protozero::tag_and_type(tag, protozero::pbf_wire_type::varint);
+}
+constexpr std::uint32_t fixed64(protozero::pbf_tag_type tag) {
+  return protozero::tag_and_type(tag, protozero::pbf_wire_type::fixed64);
+}
+constexpr std::uint32_t bytes_of(protozero::pbf_tag_type tag) {
+  return protozero::tag_and_type(tag, protozero::pbf_wire_type::length_delimited);
+}
+
 void put_counts(protozero::pbf_writer& out, protozero::pbf_tag_type tag, const Counts& counts) {
   for (const auto& [kind, count] : counts) {
     protozero::pbf_writer inner(out, tag);
@@ -58,9 +69,9 @@ base::Status get_count(protozero::pbf_reader& in, Counts& counts) {
   std::uint32_t number = 0;
   std::uint64_t count = 0;
   while (inner.next()) {
-    switch (inner.tag()) {
-      case kCountKind: number = inner.get_uint32(); break;
-      case kCount: count = inner.get_uint64(); break;
+    switch (inner.tag_and_type()) {
+      case varint(kCountKind): number = inner.get_uint32(); break;
+      case varint(kCount): count = inner.get_uint64(); break;
       default: inner.skip();
     }
   }
@@ -77,29 +88,29 @@ base::Result<LedgerLeaf> read_leaf(base::ByteView bytes) {
   std::size_t counts = 0;
   protozero::pbf_reader in(bytes.data(), bytes.size());
   while (in.next()) {
-    switch (in.tag()) {
-      case kLeafVersion: version = in.get_uint32(); break;
-      case kLeafKind: kind = in.get_uint32(); break;
-      case kSensor: out.sensor.uuid = TRY(base::Uuid::from_bytes(view_of(in))); break;
-      case kEpoch: out.epoch = in.get_fixed64(); break;
-      case kFirstSequence: out.first_sequence = in.get_uint64(); break;
-      case kLastSequence: out.last_sequence = in.get_uint64(); break;
-      case kFirstTime: out.first_time.nanoseconds = in.get_sfixed64(); break;
-      case kLastTime: out.last_time.nanoseconds = in.get_sfixed64(); break;
-      case kCounts:
-      case kWithheld:
+    switch (in.tag_and_type()) {
+      case varint(kLeafVersion): version = in.get_uint32(); break;
+      case varint(kLeafKind): kind = in.get_uint32(); break;
+      case bytes_of(kSensor): out.sensor.uuid = TRY(base::Uuid::from_bytes(view_of(in))); break;
+      case fixed64(kEpoch): out.epoch = in.get_fixed64(); break;
+      case varint(kFirstSequence): out.first_sequence = in.get_uint64(); break;
+      case varint(kLastSequence): out.last_sequence = in.get_uint64(); break;
+      case fixed64(kFirstTime): out.first_time.nanoseconds = in.get_sfixed64(); break;
+      case fixed64(kLastTime): out.last_time.nanoseconds = in.get_sfixed64(); break;
+      case bytes_of(kCounts):
+      case bytes_of(kWithheld):
         if (++counts > 2 * kMaxCounts) return fail(Errc::too_large, "leaf: too many counts");
         TRY_VOID(get_count(in, in.tag() == kCounts ? out.counts : out.withheld));
         break;
-      case kLost: out.lost = in.get_uint64(); break;
-      case kManifest: out.manifest = TRY(base::Digest::from_bytes(view_of(in))); break;
-      case kFrameLength: out.frame_length = in.get_uint64(); break;
-      case kFrameDigest: out.frame_digest = TRY(base::Digest::from_bytes(view_of(in))); break;
-      case kPrevious:
+      case varint(kLost): out.lost = in.get_uint64(); break;
+      case bytes_of(kManifest): out.manifest = TRY(base::Digest::from_bytes(view_of(in))); break;
+      case varint(kFrameLength): out.frame_length = in.get_uint64(); break;
+      case bytes_of(kFrameDigest): out.frame_digest = TRY(base::Digest::from_bytes(view_of(in))); break;
+      case bytes_of(kPrevious):
         if (const auto previous = view_of(in); !previous.empty())
           out.previous = TRY(base::Digest::from_bytes(previous));
         break;
-      case kMade: out.made.nanoseconds = in.get_sfixed64(); break;
+      case fixed64(kMade): out.made.nanoseconds = in.get_sfixed64(); break;
       default: in.skip();
     }
   }
@@ -120,9 +131,9 @@ base::Result<SpoolRecord> read_record(base::ByteView bytes) {
   SpoolRecord out;
   protozero::pbf_reader in(bytes.data(), bytes.size());
   while (in.next()) {
-    switch (in.tag()) {
-      case kRecordSalt: out.salt = std::string(view_of(in)); break;
-      case kRecordFrame: out.frame = std::string(view_of(in)); break;
+    switch (in.tag_and_type()) {
+      case bytes_of(kRecordSalt): out.salt = std::string(view_of(in)); break;
+      case bytes_of(kRecordFrame): out.frame = std::string(view_of(in)); break;
       default: in.skip();
     }
   }

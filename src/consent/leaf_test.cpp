@@ -51,6 +51,14 @@ TEST(Leaf, that_is_cut_or_too_long_is_refused) {
   EXPECT_EQ(decode_leaf(base::Bytes(kMaxLeaf + 1, 'x')).error().code, Errc::too_large);
 }
 
+TEST(Leaf, field_of_another_wire_type_counts_as_absent) {
+  EXPECT_EQ(decode_leaf("\n").error().code, Errc::malformed);  // version as bytes, and cut at that
+  base::Bytes bytes;
+  protozero::pbf_writer out(bytes);
+  out.add_bytes(1, "1");
+  EXPECT_EQ(decode_leaf(bytes).error().code, Errc::unsupported);
+}
+
 TEST(Frame, comes_back_and_is_bounded) {
   EXPECT_EQ(*decompress_frame(compress_frame("")), "");
   const std::string content(100'000, 'x');

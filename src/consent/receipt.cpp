@@ -20,6 +20,17 @@ constexpr std::uint32_t kReceiptEntry = 2;  // EvidenceLeaf.kind
 enum EvidenceTag : std::uint8_t { kKind = 2, kSensor = 6, kInline = 9 };
 enum ReceiptTag : std::uint8_t { kVersion = 1, kLeafHash = 2, kLeafIndex = 3, kBatchEntry = 5, kReceived = 7 };
 
+// A field is known by its number and its wire type together; with another type it is skipped, like an unknown one.
+constexpr std::uint32_t varint(protozero::pbf_tag_type tag) {
+  return protozero::tag_and_type(tag, protozero::pbf_wire_type::varint);
+}
+constexpr std::uint32_t fixed64(protozero::pbf_tag_type tag) {
+  return protozero::tag_and_type(tag, protozero::pbf_wire_type::fixed64);
+}
+constexpr std::uint32_t bytes_of(protozero::pbf_tag_type tag) {
+  return protozero::tag_and_type(tag, protozero::pbf_wire_type::length_delimited);
+}
+
 base::ByteView view_of(protozero::pbf_reader& in) {
   const auto view = in.get_view();
   return {view.data(), view.size()};
@@ -31,10 +42,10 @@ Result<Receipt> read_receipt(base::ByteView leaf, const model::SensorId& sensor)
   base::ByteView inner;
   protozero::pbf_reader in(leaf.data(), leaf.size());
   while (in.next()) {
-    switch (in.tag()) {
-      case kKind: kind = in.get_uint32(); break;
-      case kSensor: whose = view_of(in); break;
-      case kInline: inner = view_of(in); break;
+    switch (in.tag_and_type()) {
+      case varint(kKind): kind = in.get_uint32(); break;
+      case bytes_of(kSensor): whose = view_of(in); break;
+      case bytes_of(kInline): inner = view_of(in); break;
       default: in.skip();
     }
   }
@@ -45,15 +56,15 @@ Result<Receipt> read_receipt(base::ByteView leaf, const model::SensorId& sensor)
   bool has_hash = false;
   protozero::pbf_reader receipt(inner.data(), inner.size());
   while (receipt.next()) {
-    switch (receipt.tag()) {
-      case kVersion: version = receipt.get_uint32(); break;
-      case kLeafHash:
+    switch (receipt.tag_and_type()) {
+      case varint(kVersion): version = receipt.get_uint32(); break;
+      case bytes_of(kLeafHash):
         out.leaf_hash = TRY(base::Digest::from_bytes(view_of(receipt)));
         has_hash = true;
         break;
-      case kLeafIndex: out.leaf_index = receipt.get_uint64(); break;
-      case kBatchEntry: out.batch_entry = receipt.get_uint64(); break;
-      case kReceived: out.received.nanoseconds = receipt.get_sfixed64(); break;
+      case varint(kLeafIndex): out.leaf_index = receipt.get_uint64(); break;
+      case varint(kBatchEntry): out.batch_entry = receipt.get_uint64(); break;
+      case fixed64(kReceived): out.received.nanoseconds = receipt.get_sfixed64(); break;
       default: receipt.skip();
     }
   }

@@ -108,8 +108,9 @@ Result<int> show_status(const Context& context) {
   line("sensor.status.who",
        fmt::format("{} / {} / {}", trust.organisation.text(), trust.system.text(), trust.sensor.text()));
   line("sensor.status.probe", texts.text("sensor.state." + probe_state));
-  line("sensor.status.uplink", texts.text("sensor.state." + uplink_state) +
-                                   (link_state.empty() ? "" : ", " + texts.text("sensor.link." + link_state)));
+  line("sensor.status.uplink",
+       texts.text("sensor.state." + uplink_state) +
+           (link_state.empty() || uplink_state != "running" ? "" : ", " + texts.text("sensor.link." + link_state)));
   if (!text_at(link, "trouble").empty()) line("sensor.status.trouble", text_at(link, "trouble"));
   if (!text_at(ledger, "trouble").empty()) line("sensor.status.trouble", text_at(ledger, "trouble"));
   line("sensor.status.manifest",
