@@ -3,7 +3,7 @@ import type { Finding, FindingDetail, Process } from './api.ts';
 import { token_of } from './pages/login.tsx';
 import { plain_steps } from './steps.ts';
 import { clock_time, full_time, parse_time, utc_time } from './time.ts';
-import { lay_out, make_forest, preorder } from './tree.ts';
+import { fold_line, lay_out, make_forest, preorder } from './tree.ts';
 
 const process = (guid: string, parent_guid: string | null, executable = '/bin/x', more: Partial<Process> = {}): Process => ({ guid, parent_guid, executable, pid: 1, ...more });
 
@@ -34,6 +34,15 @@ test('a process with very many children draws a dozen, never without the one tha
   expect(roots[0]?.children).toHaveLength(12);
   expect(roots[0]?.folded).toBe(88);
   expect(roots[0]?.children.some((child) => child.id === 'c70')).toBe(true);
+});
+
+test('a long line of ancestors begins with one box for the eldest, so that the graph stays readable', () => {
+  const line = Array.from({ length: 12 }, (_, number) => process(`p${number}`, number === 0 ? null : `p${number - 1}`, '/bin/x', { is_subject: number === 10 }));
+  const roots = fold_line(make_forest(line, []));
+  expect(preorder(roots).map((node) => node.id)).toEqual(['earlier', 'p7', 'p8', 'p9', 'p10', 'p11']);
+  expect(roots[0]?.folded).toBe(7);
+  expect(lay_out(roots, 1060).mode).toBe('across');
+  expect(preorder(fold_line(make_forest(line.slice(6), [])))).toHaveLength(6);
 });
 
 test('Japanese readers see JST, everybody sees which zone, and UTC is at hand', () => {

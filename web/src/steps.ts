@@ -54,6 +54,7 @@ const paths = new Set(['program', 'parent', 'shell', 'executable', 'interpreter'
 
 function fact_text(name: string, value: FieldValue): string {
   const text = Array.isArray(value) ? value.join(', ') : String(value);
+  if (name === 'value') return shorten(show(text), 24);
   return shorten(paths.has(name) && text.startsWith('/') ? base_name(text) : show(text), 160);
 }
 

@@ -69,6 +69,22 @@ export function preorder(roots: Node[]): Node[] {
   return out;
 }
 
+// A long line of ancestors begins with one box that stands for the eldest of them (a node without process or connection).
+export function fold_line(roots: Node[], keep = 3): Node[] {
+  return roots.map((root) => {
+    const subject = preorder([root]).find((node) => node.process?.is_subject);
+    const line: Node[] = [];
+    for (let at = subject?.parent ?? null; at; at = at.parent) line.unshift(at);
+    const hidden = line.slice(0, Math.max(0, line.length - keep));
+    const first = line[hidden.length];
+    if (hidden.length < 2 || !first || hidden.some((node) => node.children.length > 1)) return root;
+    const earlier: Node = { id: 'earlier', folded: hidden.length, process: null, connection: null, children: [first], parent: null, depth: 0 };
+    first.parent = earlier;
+    for (const node of preorder([earlier])) node.depth = node.parent ? node.parent.depth + 1 : 0;
+    return earlier;
+  });
+}
+
 export interface Placed { node: Node; x: number; y: number }
 export interface Layout { mode: 'across' | 'down'; width: number; height: number; box_width: number; box_height: number; placed: Placed[]; edges: { from: Placed; to: Placed; path: string }[] }
 
@@ -93,7 +109,7 @@ export function lay_out(roots: Node[], available: number): Layout {
     roots.forEach(place);
   } else {
     const indent = Math.max(8, Math.min(22, Math.floor((available - 190) / Math.max(1, depth))));
-    box_width = Math.max(160, available - depth * indent - 2);
+    box_width = Math.min(320, Math.max(160, available - depth * indent - 2));
     nodes.forEach((node, row) => placed.set(node, { node, x: node.depth * indent, y: row * (box_height + 10) }));
   }
   const list = nodes.map((node) => placed.get(node)).filter((item): item is Placed => item !== undefined);

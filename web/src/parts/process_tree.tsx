@@ -5,11 +5,12 @@ import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import type { Connection, Process } from '../api.ts';
 import { useWords, When } from '../language.tsx';
 import { base_name, show, shorten } from '../show.ts';
-import { lay_out, make_forest, preorder, type Node } from '../tree.ts';
+import { fold_line, lay_out, make_forest, preorder, type Node } from '../tree.ts';
 import { Fact } from './notes.tsx';
 
 function name_of(node: Node): string {
   if (node.process) return base_name(node.process.executable) || '?';
+  if (!node.connection) return '…';
   return show(node.connection?.destination_hostname || node.connection?.destination_address || '?');
 }
 
@@ -18,7 +19,9 @@ export function ProcessTree({ processes, connections }: { processes: Process[]; 
   const frame = useRef<HTMLDivElement>(null);
   const boxes = useRef(new Map<string, SVGGElement>());
   const [available, set_available] = useState(900);
-  const roots = useMemo(() => make_forest(processes, connections), [processes, connections]);
+  const [whole, set_whole] = useState(false);
+  const everything = useMemo(() => make_forest(processes, connections), [processes, connections]);
+  const roots = useMemo(() => (whole ? everything : fold_line(make_forest(processes, connections))), [processes, connections, everything, whole]);
   const nodes = useMemo(() => preorder(roots), [roots]);
   const first = nodes.find((node) => node.process?.is_subject) ?? nodes[nodes.length - 1];
   const [chosen, set_chosen] = useState<string | null>(null);
@@ -43,6 +46,7 @@ export function ProcessTree({ processes, connections }: { processes: Process[]; 
       if (node.process.is_subject) parts.push(t('tree.subject'));
       return parts.join(', ');
     }
+    if (!node.connection) return t('tree.earlier', { count: node.folded });
     return t('tree.connection', { address: name_of(node), port: node.connection?.destination_port ?? '?' });
   };
 
@@ -50,6 +54,14 @@ export function ProcessTree({ processes, connections }: { processes: Process[]; 
     if (!node) return;
     set_chosen(node.id);
     boxes.current.get(node.id)?.focus();
+  };
+  // The box that stands for the eldest gives way to them.
+  const open = (node: Node): void => {
+    if (node.process || node.connection) choose(node);
+    else {
+      set_whole(true);
+      set_chosen(everything[0]?.id ?? null);
+    }
   };
   const move = (event: KeyboardEvent): void => {
     const at = nodes.indexOf(selected);
@@ -76,7 +88,7 @@ export function ProcessTree({ processes, connections }: { processes: Process[]; 
           const name = shorten(name_of(node), node.process?.is_subject ? letters - 2 : letters);
           const more = shorten(node.process
             ? [node.process.pid ? String(node.process.pid) : '', show(node.process.user ?? '')].filter((part) => part !== '').join(' · ')
-            : `${show(node.connection?.protocol ?? 'tcp')} → ${node.connection?.destination_port ?? '?'}`, letters + 3);
+            : !node.connection ? t('tree.earlier', { count: node.folded }) : `${show(node.connection?.protocol ?? 'tcp')} → ${node.connection?.destination_port ?? '?'}`, letters + 3);
           return (
           <g key={node.id} ref={(element) => {
             if (element) boxes.current.set(node.id, element);
@@ -85,11 +97,11 @@ export function ProcessTree({ processes, connections }: { processes: Process[]; 
             className={`box${node.process?.is_subject ? ' box-subject' : ''}${node.connection ? ' box-network' : ''}${node === selected ? ' box-chosen' : ''}`}
             role="button" aria-pressed={node === selected} aria-label={`${name} ${more}${node.process?.is_subject ? `, ${t('tree.subject')}` : ''}`} tabIndex={node === selected ? 0 : -1}
             transform={`translate(${x} ${y})`}
-            onClick={() => choose(node)}
+            onClick={() => open(node)}
             onKeyDown={(event) => {
               if (event.key === 'Enter' || event.key === ' ') {
                 event.preventDefault();
-                choose(node);
+                open(node);
               }
             }}>
             <rect width={layout.box_width} height={layout.box_height} rx="7" />
@@ -116,6 +128,7 @@ export function ProcessTree({ processes, connections }: { processes: Process[]; 
               </Fact>
             </>
           )}
+          {!selected.process && !selected.connection && <Fact name={t('tree.folded')}>{t('tree.earlier_open')}</Fact>}
           {selected.connection && (
             <>
               <Fact name={t('field.destination')}><span className="mono">{name_of(selected)} : {selected.connection.destination_port ?? '?'}</span></Fact>
@@ -126,7 +139,7 @@ export function ProcessTree({ processes, connections }: { processes: Process[]; 
       </div>
       <details className="as-list">
         <summary>{t('tree.as_list')}</summary>
-        <NestedList nodes={roots} describe={describe} />
+        <NestedList nodes={everything} describe={describe} />
       </details>
     </div>
   );
