@@ -183,7 +183,10 @@ struct MatcherState {
   // `make` gives the text; it is not called for a value that the memo knows.
   template <class Make>
   void look_up(const Slot& slot, Memo& memo, std::uint8_t kind, std::string_view raw, Make&& make) {
-    if (const auto* known = memo.find(kind, raw)) return set(*known);
+    if (const auto* known = memo.find(kind, raw)) {
+      set(*known);
+      return;
+    }
     look_at(slot, make());
     std::ranges::sort(found);
     const auto tail = std::ranges::unique(found);
@@ -387,7 +390,7 @@ std::shared_ptr<const Plan> compile(RuleSet set, std::string_view product) {
     }
     number = static_cast<std::int16_t>(plan->partitions_.size());
     plan->partitions_.push_back(
-        inside::compile_partition(plan->set_.rules, std::move(applicable), std::string(kind.sigma_category)));
+        inside::compile_partition(plan->set_.rules, applicable, std::string(kind.sigma_category)));
   }
   return plan;
 }

@@ -299,6 +299,7 @@ const model::Indicator* Judge::find(const model::IndicatorId& id) const {
 
 std::vector<model::Indicator> Judge::indicators() const {
   std::vector<model::Indicator> out;
+  out.reserve(indicators_.size());
   for (const auto& [id, indicator] : indicators_) out.push_back(indicator);
   return out;
 }

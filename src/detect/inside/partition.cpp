@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
 namespace hinomi::detect::inside {
 namespace {
@@ -199,8 +198,9 @@ class PartitionCompiler {
     }
     // Not all of them need to be waited for: those are left out, the shortest first, with which alone the expression
     // could still not match.
-    std::vector<int> order(atoms.size());
-    std::iota(order.begin(), order.end(), 0);
+    std::vector<int> order;
+    order.reserve(atoms.size());
+    for (std::size_t i = 0; i < atoms.size(); ++i) order.push_back(static_cast<int>(i));
     std::ranges::sort(order, {},
                       [&](int atom) { return std::pair(atoms[static_cast<std::size_t>(atom)].size(), atom); });
     std::vector<int> left_out;
@@ -233,10 +233,14 @@ class PartitionCompiler {
 
   // Leaves the node's truth in the accumulator. Tests of a list come first, together; then the rest until one decides.
   void emit(const Node& node) {
-    if (node.kind == Node::Kind::test) return emit(Code::load, leaves_[cursor_++]);
+    if (node.kind == Node::Kind::test) {
+      emit(Code::load, leaves_[cursor_++]);
+      return;
+    }
     if (node.kind == Node::Kind::none) {
       emit(*node.children.front());
-      return emit(Code::negate);
+      emit(Code::negate);
+      return;
     }
     const bool all = node.kind == Node::Kind::all;
     const auto first = static_cast<std::uint32_t>(out_->operands.size());
@@ -313,8 +317,8 @@ Source source_named(std::string_view name) {
   return {};
 }
 
-std::unique_ptr<Partition> compile_partition(const std::vector<Rule>& rules, std::vector<std::uint32_t> applicable,
-                                             std::string category) {
+std::unique_ptr<Partition> compile_partition(const std::vector<Rule>& rules,
+                                             const std::vector<std::uint32_t>& applicable, std::string category) {
   PartitionCompiler compiler(std::move(category));
   for (const std::uint32_t index : applicable) compiler.add(rules[index], index);
   return compiler.finish();

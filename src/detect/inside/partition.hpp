@@ -98,7 +98,7 @@ struct Partition {
   std::size_t tests = 0;
 };
 
-std::unique_ptr<Partition> compile_partition(const std::vector<Rule>& rules, std::vector<std::uint32_t> applicable,
-                                             std::string category);
+std::unique_ptr<Partition> compile_partition(const std::vector<Rule>& rules,
+                                             const std::vector<std::uint32_t>& applicable, std::string category);
 
 }  // namespace hinomi::detect::inside

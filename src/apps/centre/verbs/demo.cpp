@@ -357,8 +357,7 @@ class Demo {
   }
 
   void announce(const Expected& expected) const {
-    if (!expected.not_played.empty()) return tell_step(expected, "not_played");
-    tell_step(expected, "expected");
+    tell_step(expected, expected.not_played.empty() ? "expected" : "not_played");
   }
 
   void tell_step(const Expected& expected, std::string_view state) const {
