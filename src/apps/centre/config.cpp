@@ -111,6 +111,16 @@ base::Result<Config> Config::load(const base::fs::path& file) {
   return parse(yaml, file);
 }
 
+std::vector<std::string> Config::console_hosts() const {
+  const std::string port = console_address.substr(console_address.rfind(':') + 1);
+  std::vector<std::string> out;
+  for (const std::string& host : server_names) {
+    const bool v6 = host.find(':') != host.npos;
+    out.push_back(fmt::format("{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "", port));
+  }
+  return out;
+}
+
 base::Result<base::fs::path> find_config(const std::string& given) {
   if (!given.empty()) return base::fs::path(given);
   if (const char* named = std::getenv("HINOMI_CONFIG"); named != nullptr && *named != '\0')

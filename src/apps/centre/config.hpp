@@ -33,6 +33,8 @@ struct Config {
   static base::Result<Config> parse(std::string_view yaml, const base::fs::path& file);
 
   [[nodiscard]] base::fs::path socket() const { return data / "hinomi.sock"; }
+  // What a browser may call the console: every server name with the console's port.
+  [[nodiscard]] std::vector<std::string> console_hosts() const;
 };
 
 // The file that is meant: the one given, else HINOMI_CONFIG, else ./var/hinomi.yaml, else /etc/hinomi/hinomi.yaml.

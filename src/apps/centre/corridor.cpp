@@ -10,7 +10,6 @@
 
 #include <hinomi/console/console.hpp>
 #include <hinomi/console/over_rooms.hpp>
-#include <hinomi/detect/rule_folder.hpp>
 #include <hinomi/net/server.hpp>
 #include <hinomi/publish/key_door.hpp>
 #include <hinomi/publish/shelf.hpp>
@@ -22,47 +21,6 @@
 #include <csignal>
 
 namespace hinomi::centre {
-namespace {
-
-base::Result<Ruling> read_ruling(const Config& config) {
-  Ruling out{.engine = std::string(detect::kEngineVersion), .producer = config.name, .rules = {}, .files = {}};
-  out.files = TRY(detect::read_rule_folder(config.rules));
-  out.rules = detect::load_rules(out.files).digest;
-  return out;
-}
-
-// The rules that an indicator rests on.
-base::Result<std::vector<model::RuleRef>> rules_of(const store::Store& store, const model::Indicator& indicator) {
-  std::vector<model::RuleRef> out;
-  for (const model::FindingId& id : indicator.findings) {
-    const model::Finding finding = TRY(store.finding(store::Scope::of({indicator.organisation}), id));
-    if (std::find(out.begin(), out.end(), finding.rule) == out.end()) out.push_back(finding.rule);
-  }
-  return out;
-}
-
-std::vector<std::string> hosts_of(const Config& config, std::uint16_t port) {
-  std::vector<std::string> out;
-  for (const std::string& name : config.server_names) {
-    const bool v6 = name.find(':') != name.npos;
-    out.push_back(fmt::format("{}{}{}:{}", v6 ? "[" : "", name, v6 ? "]" : "", port));
-  }
-  return out;
-}
-
-// The one account of a new centre, and how to get in: shown to who starts it, on a terminal, once.
-base::Status show_first_login(const ServeOptions& options, const access::Access& access, Operations& operations) {
-  if (access.has_account() || (!options.print_login && isatty(STDOUT_FILENO) == 0)) return {};
-  const access::Principal self{
-      .account = "centre", .role = access::Role::centre_operator, .organisation = std::nullopt};
-  TRY_VOID(operations.make_account(self, {.name = "admin", .role = "analyst", .organisation = std::nullopt}));
-  const std::string url = TRY(operations.make_login_link(self, "admin"));
-  print(text("centre.first_login", {{"url", url}}));
-  return {};
-}
-
-}  // namespace
-
 base::Status serve(const Config& config, const ServeOptions& options) {
   // Signals are taken by this thread alone, when everything runs.
   sigset_t signals;
@@ -104,7 +62,7 @@ base::Status serve(const Config& config, const ServeOptions& options) {
   }
 
   // The rules in force: in every log before they say anything.
-  const Ruling ruling = TRY(read_ruling(config));
+  const Ruling ruling = TRY(read_ruling(config.rules, config.name));
   Plans plans;
   const auto plan = plans.plan(ruling);
   for (const detect::RuleError& error : plan->errors()) say(text("centre.rule_not_loaded", {{"error", error.text()}}));
@@ -127,11 +85,7 @@ base::Status serve(const Config& config, const ServeOptions& options) {
   std::map<model::OrganisationId, std::unique_ptr<Line>> lines;
   for (evidence::EvidenceLog* log : evidence->logs()) {
     if (log == &evidence->centre()) continue;
-    LineOptions line{.say = say, .published = [&](const model::Indicator& indicator) -> base::Status {
-                       const auto rules = TRY(rules_of(*store, indicator));
-                       TRY_VOID(shelf->put(indicator, rules));
-                       return {};
-                     }};
+    LineOptions line{.say = say, .published = [&](const model::Indicator& one) { return shelve(*shelf, *store, one); }};
     auto& made = lines[log->organisation()] = std::make_unique<Line>(*log, *store, access, plans, std::move(line));
     TRY_VOID(made->start(rulings[log->origin()]));
   }
@@ -145,13 +99,11 @@ base::Status serve(const Config& config, const ServeOptions& options) {
   console::AccessGate gate(access, evidence->centre(), clock);
   const console::EvidenceLogs logs(*evidence);
   Operations operations({config, acts, access, *authority, *store, *plan, rederive, line_of, clock, random});
-  const auto console_port = TRY(net::Address::parse(config.console_address)).port;
   const bool has_pages = base::fs::is_directory(config.web);
   if (!has_pages) say(text("centre.no_pages", {{"folder", config.web.string()}}));
-  const auto console = TRY(console::Console::create({.web = has_pages ? config.web : base::fs::path(),
-                                                     .hosts = hosts_of(config, console_port),
-                                                     .own_user = geteuid()},
-                                                    {*store, logs, gate, operations, clock, random}));
+  const auto console = TRY(console::Console::create(
+      {.web = has_pages ? config.web : base::fs::path(), .hosts = config.console_hosts(), .own_user = geteuid()},
+      {*store, logs, gate, operations, clock, random}));
   const auto next_key = TRY(open_secret(config.data / "keys", "taxii.key", 32, random));
   const publish::KeyDoor keys(access);
   const publish::Taxii taxii(*shelf, keys, {.producer = config.name, .next_key = next_key});
@@ -171,7 +123,10 @@ base::Status serve(const Config& config, const ServeOptions& options) {
        .tls = net::ServerTls{certificate.chain_pem, certificate.key_pem, net::ClientCertificates::none, {}}},
       people));
   const auto own_door = TRY(net::Server::start({.address = "unix:" + config.socket().string()}, people));
-  TRY_VOID(show_first_login(options, access, operations));
+  if (!access.has_account() && (options.print_login || isatty(STDOUT_FILENO) != 0)) {
+    const std::string url = TRY(operations.first_login());
+    print(text("centre.first_login", {{"url", url}}));
+  }
   say(text("centre.started", {{"name", config.name}, {"console", config.console_url}, {"link", config.link_url}}));
 
   int received = 0;
@@ -184,18 +139,6 @@ base::Status serve(const Config& config, const ServeOptions& options) {
   link_door->stop();
   for (auto& [organisation, line] : lines) line->stop();
   evidence->close();
-  return {};
-}
-
-base::Status check(const Config& config) {
-  const Ruling ruling = TRY(read_ruling(config));
-  const detect::RuleSet rules = detect::load_rules(ruling.files);
-  for (const std::string* address : {&config.link_address, &config.console_address})
-    TRY_VOID(net::Address::parse(*address));
-  for (const detect::RuleError& error : rules.errors) say(text("centre.rule_not_loaded", {{"error", error.text()}}));
-  print(text("centre.checked", {{"file", config.file.string()}, {"rules", std::to_string(rules.rules.size())}}));
-  if (!rules.errors.empty())
-    return base::fail(base::Errc::malformed, fmt::format("{} rules do not load", rules.errors.size()));
   return {};
 }
 

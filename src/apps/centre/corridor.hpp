@@ -11,7 +11,4 @@ struct ServeOptions {
 };
 base::Status serve(const Config& config, const ServeOptions& options);
 
-// Reads everything that serve() would read, changes nothing.
-base::Status check(const Config& config);
-
 }  // namespace hinomi::centre

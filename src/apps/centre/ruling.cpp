@@ -1,6 +1,7 @@
 #include <ruling.hpp>
 
 #include <hinomi/base/escape.hpp>
+#include <hinomi/detect/rule_folder.hpp>
 
 #include <fmt/core.h>
 #include <boost/json.hpp>
@@ -60,6 +61,13 @@ base::Result<Ruling> Ruling::parse(const access::Act& act) {
   }
   if (detect::load_rules(out.files).digest != out.rules)
     return base::fail(base::Errc::corrupt, "act 'rules': the files are not those that its digest names");
+  return out;
+}
+
+base::Result<Ruling> read_ruling(const base::fs::path& folder, const std::string& producer) {
+  Ruling out{.engine = std::string(detect::kEngineVersion), .producer = producer, .rules = {}, .files = {}};
+  out.files = TRY(detect::read_rule_folder(folder));
+  out.rules = detect::load_rules(out.files).digest;
   return out;
 }
 

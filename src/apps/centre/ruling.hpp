@@ -5,6 +5,7 @@
 #pragma once
 
 #include <hinomi/access/act.hpp>
+#include <hinomi/base/file.hpp>
 #include <hinomi/base/mutex.hpp>
 #include <hinomi/detect/plan.hpp>
 #include <hinomi/detect/rule.hpp>
@@ -29,6 +30,9 @@ struct Ruling {
     return engine == other.engine && producer == other.producer && rules == other.rules;
   }
 };
+
+// What this program would say by the rules in that folder.
+base::Result<Ruling> read_ruling(const base::fs::path& folder, const std::string& producer);
 
 inline constexpr std::string_view kRulesAct = "rules";
 inline constexpr std::string_view kPublishAct = "publish";

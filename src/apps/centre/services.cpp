@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace hinomi::centre {
 
 console::About Operations::about() const {
@@ -112,6 +114,23 @@ base::Status Operations::revoke(const access::Principal& who, const model::Senso
   TRY_VOID(parts_.acts.perform(known->organisation,
                                access::revocation_act(who.account, sensor, "revoked by " + who.account), sensor,
                                known->system));
+  return {};
+}
+
+base::Result<std::string> Operations::first_login() {
+  const access::Principal self{
+      .account = "centre", .role = access::Role::centre_operator, .organisation = std::nullopt};
+  TRY_VOID(make_account(self, {.name = "admin", .role = "analyst", .organisation = std::nullopt}));
+  return make_login_link(self, "admin");
+}
+
+base::Status shelve(publish::Shelf& shelf, const store::Store& store, const model::Indicator& indicator) {
+  std::vector<model::RuleRef> rules;
+  for (const model::FindingId& id : indicator.findings) {
+    const model::Finding finding = TRY(store.finding(store::Scope::of({indicator.organisation}), id));
+    if (std::find(rules.begin(), rules.end(), finding.rule) == rules.end()) rules.push_back(finding.rule);
+  }
+  TRY_VOID(shelf.put(indicator, rules));
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include <hinomi/access/certificate_authority.hpp>
 #include <hinomi/console/services.hpp>
+#include <hinomi/publish/shelf.hpp>
 
 namespace hinomi::centre {
 
@@ -40,10 +41,15 @@ class Operations final : public console::Operations {
   base::Result<std::string> make_login_link(const access::Principal& who, std::string_view account) override;
   base::Result<std::string> make_api_key(const access::Principal& who, std::string_view account) override;
   base::Status revoke(const access::Principal& who, const model::SensorId& sensor) override;
+  // The one account of a new centre, and the link by which its owner gets in.
+  base::Result<std::string> first_login();
 
  private:
   Parts parts_;
 };
+
+// Puts a published indicator out, with the rules that it rests on.
+base::Status shelve(publish::Shelf& shelf, const store::Store& store, const model::Indicator& indicator);
 
 inline constexpr std::string_view kVersion = "0.1.0";
 
