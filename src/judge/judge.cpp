@@ -143,8 +143,8 @@ void Judge::learn_system_program(const model::RecordedEvent& recorded, std::stri
     well_known_order_.pop_front();
   }
   // A copy may have been seen before the original.
-  const auto at = indicators_.find(model::make_indicator_id(options_.producer, recorded.provenance.organisation,
-                                                            model::IndicatorType::file_sha256, digest.hex()));
+  const auto at = indicators_.find(
+      model::make_indicator_id(options_.producer, options_.naming, model::IndicatorType::file_sha256, digest.hex()));
   if (at == indicators_.end() || at->second.state != model::IndicatorState::candidate) return;
   at->second.state = model::IndicatorState::held;
   at->second.reason = fmt::format("copy of a system program: {}", base::escape_for_display(path));
@@ -240,7 +240,7 @@ void Judge::take_destination(const model::RecordedEvent& recorded, const Ground&
 // Makes the indicator, or adds to it what this ground brings.
 void Judge::take(const model::RecordedEvent& recorded, const Ground& ground, const Value& value, Changed& changed) {
   const model::OrganisationId& organisation = recorded.provenance.organisation;
-  const model::IndicatorId id = model::make_indicator_id(options_.producer, organisation, value.type, value.value);
+  const model::IndicatorId id = model::make_indicator_id(options_.producer, options_.naming, value.type, value.value);
   const auto [at, fresh] = indicators_.try_emplace(id);
   model::Indicator& indicator = at->second;
   bool different = fresh;

@@ -24,6 +24,7 @@ namespace hinomi::judge {
 
 struct Options {
   std::string producer;  // the centre's name
+  std::string naming;    // the secret of the log under which its indicators are named
 };
 
 class Judge {

@@ -75,7 +75,7 @@ TEST(Judge, makes_a_candidate_of_the_programs_digest) {
   EXPECT_EQ(indicator.value, base::sha256("malware").hex());
   EXPECT_EQ(indicator.state, IndicatorState::candidate);
   EXPECT_EQ(indicator.organisation, kCity);
-  EXPECT_EQ(indicator.id, model::make_indicator_id("centre", kCity, IndicatorType::file_sha256, indicator.value));
+  EXPECT_EQ(indicator.id, model::make_indicator_id("centre", "", IndicatorType::file_sha256, indicator.value));
   EXPECT_EQ(indicator.findings, std::vector{finding.id});
   EXPECT_EQ(indicator.evidence, finding.evidence);
   EXPECT_EQ(indicator.created, event.provenance.received_time);

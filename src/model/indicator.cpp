@@ -41,10 +41,10 @@ std::string make_pattern(IndicatorType type, std::string_view value) {
   return fmt::format("[{}:value = '{}']", name_of(type), literal);
 }
 
-IndicatorId make_indicator_id(std::string_view producer, const OrganisationId& organisation, IndicatorType type,
+IndicatorId make_indicator_id(std::string_view producer, std::string_view naming, IndicatorType type,
                               std::string_view value) {
-  return {base::Uuid::named(base::kHinomiNamespace, fmt::format("indicator\n{}\n{}\nstix\n{}", producer,
-                                                                organisation.text(), make_pattern(type, value)))};
+  return {base::Uuid::named(base::kHinomiNamespace,
+                            fmt::format("indicator\n{}\n{}\nstix\n{}", producer, naming, make_pattern(type, value)))};
 }
 
 std::string to_json(const Indicator& indicator) {

@@ -24,7 +24,7 @@ std::string_view name_of(IndicatorState state);
 base::Result<IndicatorState> indicator_state_named(std::string_view name);
 
 struct Indicator {
-  IndicatorId id;  // UUIDv5 of (producer, pattern type, pattern)
+  IndicatorId id;  // UUIDv5 of (producer, naming secret of its log, pattern type, pattern)
   IndicatorType type = IndicatorType::file_sha256;
   std::string value;            // normalised: lower-case hex, RFC 5952 address, A-label domain
   std::string pattern;          // STIX pattern, canonical: [ipv4-addr:value = '…']
@@ -47,7 +47,9 @@ struct Indicator {
 
 // The canonical STIX pattern of a normalised value, for example [file:hashes.'SHA-256' = '…'].
 std::string make_pattern(IndicatorType type, std::string_view value);
-IndicatorId make_indicator_id(std::string_view producer, const OrganisationId& organisation, IndicatorType type,
+// `naming` is the secret of the organisation's log: without it, whoever reads a published id could find out by trying whose
+// evidence it rests on.
+IndicatorId make_indicator_id(std::string_view producer, std::string_view naming, IndicatorType type,
                               std::string_view value);
 
 std::string to_json(const Indicator& indicator);  // keys in a fixed order

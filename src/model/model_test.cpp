@@ -234,12 +234,13 @@ TEST(Indicator, json_round_trips_and_its_id_is_its_content) {
   EXPECT_EQ(indicator.pattern, "[ipv4-addr:value = '192.0.2.1']");
   EXPECT_EQ(make_pattern(IndicatorType::domain, "a'b\\"), "[domain-name:value = 'a\\'b\\\\']");
   indicator.organisation = OrganisationId::parse("city-hall").value();
-  indicator.id = make_indicator_id("hinomi.local", indicator.organisation, indicator.type, indicator.value);
+  indicator.id = make_indicator_id("hinomi.local", "secret", indicator.type, indicator.value);
   indicator.published_by = EntryRef{.log = "l", .index = 9};
   indicator.published = base::Time{7};
   indicator.findings = {FindingId{indicator.id.uuid}};
   EXPECT_EQ(indicator_from_json(to_json(indicator)).value(), indicator);
-  EXPECT_NE(make_indicator_id("other", indicator.organisation, indicator.type, indicator.value), indicator.id);
+  EXPECT_NE(make_indicator_id("other", "secret", indicator.type, indicator.value), indicator.id);
+  EXPECT_NE(make_indicator_id("hinomi.local", "another log", indicator.type, indicator.value), indicator.id);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ model::Indicator indicator(std::string value, std::string_view time = "2026-11-2
   out.pattern = model::make_pattern(out.type, out.value);
   out.producer = "hinomi.example";
   out.organisation = model::OrganisationId::parse("city-hall").value();
-  out.id = model::make_indicator_id(out.producer, out.organisation, out.type, out.value);
+  out.id = model::make_indicator_id(out.producer, out.organisation.text(), out.type, out.value);
   out.state = model::IndicatorState::published;
   out.confidence = 80;
   out.evidence = {{.entry = {.log = "hinomi.example/evidence/city-hall", .index = 3}, .event = {}}};

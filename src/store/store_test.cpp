@@ -87,7 +87,7 @@ model::Indicator indicator(std::string_view owner, std::string value, std::int64
   out.producer = "test";
   out.organisation = organisation(owner);
   out.created = out.modified = out.valid_from = {kStart + created};
-  out.id = model::make_indicator_id(out.producer, out.organisation, out.type, out.value);
+  out.id = model::make_indicator_id(out.producer, out.organisation.text(), out.type, out.value);
   return out;
 }
 

@@ -105,7 +105,8 @@ TEST(Keys, the_server_certificate_is_kept_until_its_names_change) {
 constexpr const char* kCentre = "hinomi.test";
 
 Ruling our_rules() {
-  Ruling out{.engine = std::string(detect::kEngineVersion), .producer = kCentre, .rules = {}, .files = {}};
+  Ruling out{
+      .engine = std::string(detect::kEngineVersion), .producer = kCentre, .naming = "secret", .rules = {}, .files = {}};
   out.files = detect::read_rule_folder(base::fs::path(HINOMI_SOURCE_DIR) / "rules").value();
   out.rules = detect::load_rules(out.files).digest;
   return out;

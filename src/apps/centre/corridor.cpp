@@ -70,8 +70,10 @@ base::Status serve(const Config& config, const ServeOptions& options) {
     if (log == &evidence->centre()) continue;
     auto& known = rulings[log->origin()];
     if (!known.empty() && known.rbegin()->second.says_the_same_as(ruling)) continue;
-    const auto entry = TRY(acts.perform(log->organisation(), ruling.act()));
-    known[entry.first.index] = ruling;
+    Ruling own = ruling;
+    own.naming = known.empty() ? base::to_hex(random.bytes(32)) : known.rbegin()->second.naming;
+    const auto entry = TRY(acts.perform(log->organisation(), own.act()));
+    known[entry.first.index] = std::move(own);
   }
 
   // What follows from the evidence: tables, and what is published.

@@ -16,7 +16,8 @@ access::Act publish_act(std::string actor, const model::IndicatorId& indicator) 
 void Derivation::take(Ruling ruling) {
   own_engine_ = own_engine_ && ruling.engine == detect::kEngineVersion;
   detector_ = std::make_unique<detect::Detector>(plans_.plan(ruling));
-  if (judge_ == nullptr) judge_ = std::make_unique<judge::Judge>(judge::Options{.producer = ruling.producer});
+  if (judge_ == nullptr)
+    judge_ = std::make_unique<judge::Judge>(judge::Options{.producer = ruling.producer, .naming = ruling.naming});
   ruling_ = std::move(ruling);
 }
 

@@ -28,8 +28,11 @@ access::Act Ruling::act() const {
     else one.emplace("base64", base::to_base64(file.bytes));
     list.emplace_back(std::move(one));
   }
-  const json::object content{
-      {"engine", engine}, {"producer", producer}, {"digest", rules.hex()}, {"files", std::move(list)}};
+  const json::object content{{"engine", engine},
+                             {"producer", producer},
+                             {"naming", naming},
+                             {"digest", rules.hex()},
+                             {"files", std::move(list)}};
   return {.kind = std::string(kRulesAct), .actor = "centre", .json = json::serialize(content)};
 }
 
@@ -42,6 +45,7 @@ base::Result<Ruling> Ruling::parse(const access::Act& act) {
   Ruling out;
   out.engine = TRY(text_in(content, "engine"));
   out.producer = TRY(text_in(content, "producer"));
+  out.naming = TRY(text_in(content, "naming"));
   const std::string digest = TRY(text_in(content, "digest"));
   out.rules = TRY(base::Digest::parse_hex(digest));
   const json::value* files = content.if_contains("files");
@@ -65,7 +69,8 @@ base::Result<Ruling> Ruling::parse(const access::Act& act) {
 }
 
 base::Result<Ruling> read_ruling(const base::fs::path& folder, const std::string& producer) {
-  Ruling out{.engine = std::string(detect::kEngineVersion), .producer = producer, .rules = {}, .files = {}};
+  Ruling out{
+      .engine = std::string(detect::kEngineVersion), .producer = producer, .naming = {}, .rules = {}, .files = {}};
   out.files = TRY(detect::read_rule_folder(folder));
   out.rules = detect::load_rules(out.files).digest;
   return out;

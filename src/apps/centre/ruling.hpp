@@ -20,6 +20,7 @@ namespace hinomi::centre {
 struct Ruling {
   std::string engine;    // detect::kEngineVersion of the program that logged it
   std::string producer;  // the centre's name
+  std::string naming;    // drawn at random for each log, once: its indicators' ids tell nobody whose they are
   base::Digest rules;    // detect::RuleSet::digest of the files
   std::vector<detect::RuleFile> files;
 

@@ -68,6 +68,7 @@ std::string field(const json::value& object, std::string_view path) {
     path.remove_prefix(dot + 1);
   }
   if (value->is_string()) return std::string(value->get_string());
+  if (value->is_double()) return fmt::format("{:.1f}", value->get_double());
   return json::serialize(*value);
 }
 
