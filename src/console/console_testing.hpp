@@ -207,7 +207,7 @@ struct Owned {
     indicator.pattern = model::make_pattern(indicator.type, indicator.value);
     indicator.producer = "test";
     indicator.organisation = finding.organisation;
-    indicator.id = model::make_indicator_id("test", indicator.organisation, indicator.type, indicator.value);
+    indicator.id = model::make_indicator_id("test", indicator.organisation.text(), indicator.type, indicator.value);
     indicator.findings = {finding.id};
     indicator.evidence = finding.evidence;
     indicator.created = indicator.modified = indicator.valid_from = finding.received_time;
