@@ -432,7 +432,7 @@ TEST(Ledger, survives_a_full_disk_and_counts_what_found_no_room) {
   int status = 0;
   ::waitpid(child, &status, 0);
   ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "may not make a file system of its own here";
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "skipped: may not make a file system of its own here";
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 

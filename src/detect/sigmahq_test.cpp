@@ -35,7 +35,7 @@ TEST(SigmaHQ, rules_for_linux_processes_and_connections_all_load_and_run) {
   const char* corpora = std::getenv("HINOMI_CORPORA");
   const fs::path archive = fs::path(corpora != nullptr ? corpora : "") / "sigmahq-rules.tar.zst";
   if (corpora == nullptr || !fs::exists(archive))
-    GTEST_SKIP() << "HINOMI_CORPORA names no folder with sigmahq-rules.tar.zst";
+    GTEST_SKIP() << "skipped: HINOMI_CORPORA names no folder with sigmahq-rules.tar.zst";
   const TemporaryFolder folder;
   const std::string command = "zstd -dcq '" + archive.string() + "' | tar -x -C '" + folder.path().string() + "'";
   ASSERT_EQ(std::system(command.c_str()), 0);

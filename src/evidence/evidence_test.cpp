@@ -236,7 +236,7 @@ TEST(EvidenceLog, waiting_ends_with_an_entry_or_with_closing) {
 TEST(EvidenceLog, survives_a_full_disk) {
   const Folder folder;
   if (mount("tmpfs", folder.path.c_str(), "tmpfs", 0, "size=4m") != 0)
-    GTEST_SKIP() << "a small tmpfs cannot be mounted here";
+    GTEST_SKIP() << "skipped: a small tmpfs cannot be mounted here";
   struct Unmount {
     base::fs::path path;
     ~Unmount() { umount2(path.c_str(), MNT_DETACH); }

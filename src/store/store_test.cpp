@@ -472,7 +472,7 @@ TEST(Store, a_snapshot_does_not_move) {
 TEST(Store, survives_a_full_disk) {
   const Folder folder;
   if (mount("tmpfs", folder.path.c_str(), "tmpfs", 0, "size=24m") != 0)
-    GTEST_SKIP() << "a small tmpfs cannot be mounted here";
+    GTEST_SKIP() << "skipped: a small tmpfs cannot be mounted here";
   struct Unmount {
     base::fs::path path;
     ~Unmount() { umount2(path.c_str(), MNT_DETACH); }

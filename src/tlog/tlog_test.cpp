@@ -540,7 +540,7 @@ TEST(FullDisk, fails_the_group_whole_and_leaves_the_log_usable) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFEXITED(status)) << status;
-  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no permission to mount a small file system";
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "skipped: no permission to mount a small file system";
   EXPECT_EQ(WEXITSTATUS(status), 0) << "the step of fill_a_disk that failed";
 }
 
