@@ -73,7 +73,8 @@ base::Status decode_field(protozero::pbf_reader& in, Event& event) {
   } else if (row.type == FieldType::time) {
     event.set(*field, static_cast<std::uint64_t>(in.get_sfixed64()));
   } else if (row.type == FieldType::boolean) {
-    event.set(*field, static_cast<std::uint64_t>(in.get_bool() ? 1 : 0));
+    // Not get_bool(): in protozero 1.7.1 it reads a byte behind a message that ends before the value.
+    event.set(*field, static_cast<std::uint64_t>(in.get_uint64() != 0 ? 1 : 0));
   } else if (row.type == FieldType::number) {
     event.set(*field, static_cast<std::uint64_t>(in.get_uint64()));
   } else {

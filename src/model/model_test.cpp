@@ -153,6 +153,7 @@ TEST(Event, refuses_wrong_wire_types_lengths_and_text_that_is_not_utf8) {
   EXPECT_EQ(decode_event("\x08\x01\x10\x01\x52\x02\xff\xfe"sv, kSensor, 1).error().code, base::Errc::malformed)
       << "not UTF-8";
   EXPECT_EQ(decode_event("\x08\x01\x10\x01\x58"sv, kSensor, 1).error().code, base::Errc::malformed) << "cut";
+  EXPECT_EQ(decode_event("\x08\x01\x10\x01\x78"sv, kSensor, 1).error().code, base::Errc::malformed) << "cut boolean";
   EXPECT_EQ(decode_event(std::string(300 << 10, 'x'), kSensor, 1).error().code, base::Errc::too_large);
   EXPECT_TRUE(decode_event("\x08\x01\x10\x01\xf8\x3f\x05"sv, kSensor, 1).has_value()) << "an unknown number is skipped";
 }
