@@ -258,7 +258,9 @@ Status Ledger::adopt_survivors(std::uint64_t committed) {
     sequence_ = std::max(sequence_, leaf.last_sequence);
     for (const auto& [kind, count] : leaf.withheld) {
       const auto found = withheld_.find(kind);
-      if (found != withheld_.end() && (found->second -= std::min(found->second, count)) == 0) withheld_.erase(found);
+      if (found == withheld_.end()) continue;
+      found->second -= std::min(found->second, count);
+      if (found->second == 0) withheld_.erase(found);
     }
     for (const Event& event : events) {
       ++totals_.recorded;
@@ -465,7 +467,7 @@ Result<base::Bytes> open_hash_key(const base::fs::path& file, base::Random& rand
     if (!key || key->size() != 32) return fail(Errc::corrupt, file.string() + " must hold 64 hex digits");
     return *key;
   }
-  const base::Bytes key = random.bytes(32);
+  base::Bytes key = random.bytes(32);
   if (file.has_parent_path()) TRY_VOID(base::make_folder(file.parent_path(), 0700));
   TRY_VOID(base::write_file(file, base::to_hex(key) + "\n", base::Durability::synced, 0600));
   return key;

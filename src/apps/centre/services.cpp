@@ -128,7 +128,7 @@ base::Status shelve(publish::Shelf& shelf, const store::Store& store, const mode
   std::vector<model::RuleRef> rules;
   for (const model::FindingId& id : indicator.findings) {
     const model::Finding finding = TRY(store.finding(store::Scope::of({indicator.organisation}), id));
-    if (std::find(rules.begin(), rules.end(), finding.rule) == rules.end()) rules.push_back(finding.rule);
+    if (std::ranges::find(rules, finding.rule) == rules.end()) rules.push_back(finding.rule);
   }
   TRY_VOID(shelf.put(indicator, rules));
   return {};

@@ -89,7 +89,7 @@ class Stage {
 
   // A new folder of ours under `parent`, closed to others.
   base::Result<fs::path> folder(const fs::path& parent) {
-    const fs::path path = parent / marker_;
+    fs::path path = parent / marker_;
     if (mkdir(path.c_str(), 0700) != 0) return base::fail(base::error_from_errno(errno, path.string()));
     folders_.push_back(path);
     return path;
